@@ -1,0 +1,18 @@
+from natviews.catalog.catalog import Catalog, Photos, Statistics
+from natviews.catalog.decode import BadPhoto, decode, read_photo
+from natviews.catalog.packed import PackedPhotos, Quarantined, pack, write_quarantine
+from natviews.catalog.splits import with_split
+
+__all__ = [
+    "BadPhoto",
+    "Catalog",
+    "PackedPhotos",
+    "Photos",
+    "Quarantined",
+    "Statistics",
+    "decode",
+    "pack",
+    "read_photo",
+    "with_split",
+    "write_quarantine",
+]

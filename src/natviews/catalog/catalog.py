@@ -1,0 +1,225 @@
+"""The catalogue: which photos there are, of which products, and what is known of them."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from natviews.catalog.tables import read_table
+from natviews.config import did_you_mean
+from natviews.types import NatviewsError, Photo
+
+REQUIRED = ("image", "product_id")
+SPLITS = ("train", "val", "test")
+MAX_NAMED = 3
+"""How many offenders an error names: enough to find the fault, few enough to read."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a catalogue holds. `share_with_two` is of products, and the share of natural pairs."""
+
+    photos: int
+    products: int
+    photos_per_product: dict[int, int]
+    share_with_two: float
+    types: dict[str, int]
+    splits: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Photos of products. Immutable; every selection is a new catalogue.
+
+    `table` has the columns `image` (the photo's id: unique, as the user wrote it) and `product_id`, then
+    any others, all text with '' for nothing; `folder` is what the image paths are relative to.
+    """
+
+    table: pa.Table
+    folder: Path
+
+    def __post_init__(self) -> None:
+        for name in REQUIRED:
+            if name not in self.table.column_names:
+                known = self.table.column_names
+                raise NatviewsError(f"The catalogue has no column {name!r}; {did_you_mean(name, known)}")
+        if not len(self.table):
+            raise NatviewsError(f"The catalogue in {self.folder} has no rows.")
+        _check_ids(self.ids, self.product_ids)
+        if "split" in self.table.column_names:
+            _check_splits(self.column("split"), self.product_ids)
+
+    @classmethod
+    def open(cls, path: str | Path, *, encoding: str = "utf-8") -> "Catalog":
+        """The catalogue in a CSV, Parquet or JSONL file, or a folder with a folder per product.
+
+        A row that lists a photo of the same product again is dropped. Raises NatviewsError for a missing
+        column, a photo listed under two products, a product parted between splits, or text in another
+        encoding.
+        """
+        try:
+            table, folder = read_table(Path(path), encoding)
+            return cls(_without_repeats(table), folder)
+        except NatviewsError as error:
+            text = str(error)
+            raise NatviewsError(text if str(path) in text else f"{path}: {text}") from None
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def column(self, name: str) -> np.ndarray:
+        """A column as text (N,). Raises NatviewsError with the nearest name if there is none."""
+        if name not in self.table.column_names:
+            hint = did_you_mean(name, self.table.column_names)
+            raise NatviewsError(f"The catalogue has no column {name!r}; {hint}")
+        return self.table.column(name).to_numpy(zero_copy_only=False).astype(str)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a column."""
+        return name in self.table.column_names
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        return self.column("image")
+
+    @cached_property
+    def product_ids(self) -> np.ndarray:
+        return self.column("product_id")
+
+    @cached_property
+    def product_types(self) -> np.ndarray:
+        """(N,) text, '' where the catalogue does not say."""
+        return self.column("product_type") if self.has("product_type") else np.full(len(self), "")
+
+    @cached_property
+    def splits(self) -> np.ndarray:
+        """(N,) `train`, `val` or `test`. Raises NatviewsError before `split` was called or given."""
+        return self.column("split")
+
+    @property
+    def photos(self) -> "Photos":
+        return Photos(self)
+
+    @cached_property
+    def products(self) -> dict[str, np.ndarray]:
+        """Product id -> row numbers of its photos, in the order of the catalogue."""
+        order = np.argsort(self.product_ids, kind="stable")
+        names, starts = np.unique(self.product_ids[order], return_index=True)
+        return dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True))
+
+    def take(self, rows: np.ndarray) -> "Catalog":
+        """The catalogue of some rows: a boolean mask (N,) or row numbers."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return Catalog(self.table.take(pa.array(rows)), self.folder)
+
+    def part(self, *splits: str) -> "Catalog":
+        """The photos of these splits."""
+        mask = np.isin(self.splits, splits)
+        if not mask.any():
+            given = ", ".join(sorted(set(self.splits)))
+            raise NatviewsError(f"No photo has the split {' or '.join(splits)}; there are: {given}.")
+        return self.take(mask)
+
+    def with_column(self, name: str, values: np.ndarray) -> "Catalog":
+        """The catalogue with a column set to `values` (N,) text."""
+        column = pa.array(values.tolist(), pa.string())
+        if self.has(name):
+            return Catalog(
+                self.table.set_column(self.table.column_names.index(name), name, column), self.folder
+            )
+        return Catalog(self.table.append_column(name, column), self.folder)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over ids, products, types and splits: what was trained on, for provenance.
+
+        The pixels are not in it; the packed cache keeps track of those.
+        """
+        names = [name for name in (*REQUIRED, "product_type", "split") if self.has(name)]
+        digest = hashlib.sha256("\x1f".join(names).encode())
+        for row in zip(*(self.column(name) for name in names), strict=True):
+            digest.update("\x1f".join(row).encode() + b"\x1e")
+        return digest.hexdigest()
+
+    def statistics(self) -> Statistics:
+        per_product = Counter(len(rows) for rows in self.products.values())
+        several = sum(count for photos, count in per_product.items() if photos >= 2)
+        splits = Counter(self.splits.tolist()) if self.has("split") else Counter()
+        return Statistics(
+            photos=len(self),
+            products=len(self.products),
+            photos_per_product=dict(sorted(per_product.items())),
+            share_with_two=several / len(self.products),
+            types=dict(Counter(self.product_types.tolist()).most_common()),
+            splits={name: splits[name] for name in SPLITS if name in splits},
+        )
+
+
+class Photos(Sequence[Photo]):
+    """The catalogue's rows as photos, made when asked for: a million rows cost nothing until then."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def __len__(self) -> int:
+        return len(self._catalog)
+
+    def __getitem__(self, row):  # type: ignore[no-untyped-def,override]
+        if isinstance(row, slice):
+            return [self[i] for i in range(*row.indices(len(self)))]
+        catalog = self._catalog
+        image = str(catalog.ids[row])
+        return Photo(
+            image, str(catalog.product_ids[row]), str(catalog.product_types[row]), catalog.folder / image
+        )
+
+    def __iter__(self) -> Iterator[Photo]:
+        return (self[row] for row in range(len(self)))
+
+
+def _without_repeats(table: pa.Table) -> pa.Table:
+    """Without the rows that say again what an earlier row said: the same photo of the same product."""
+    if not all(name in table.column_names for name in REQUIRED):
+        return table
+    keys = np.stack([table.column(name).to_numpy(zero_copy_only=False).astype(str) for name in REQUIRED])
+    first = np.unique(keys, axis=1, return_index=True)[1]
+    return table if len(first) == len(table) else table.take(pa.array(np.sort(first)))
+
+
+def _check_ids(ids: np.ndarray, product_ids: np.ndarray) -> None:
+    for name, values in (("image", ids), ("product_id", product_ids)):
+        empty = np.flatnonzero(values == "")
+        if len(empty):
+            raise NatviewsError(
+                f"Row {empty[0] + 1} has no {name} ({len(empty)} in all); every photo needs one."
+            )
+    names, counts = np.unique(ids, return_counts=True)
+    repeated = names[counts > 1]
+    if len(repeated):
+        shown = ", ".join(map(repr, repeated[:MAX_NAMED].tolist()))
+        raise NatviewsError(
+            f"{len(repeated)} values of `image` stand under more than one product ({shown}); a photo is of one "
+            "product, so remove the wrong rows or give the copies files of their own."
+        )
+
+
+def _check_splits(splits: np.ndarray, product_ids: np.ndarray) -> None:
+    unknown = sorted(set(splits.tolist()) - set(SPLITS))
+    if unknown:
+        raise NatviewsError(
+            f"`split` has the value {unknown[0]!r}; {did_you_mean(unknown[0], SPLITS)} "
+            "Leave the column out to have the products split."
+        )
+    pairs = np.unique(np.stack([product_ids, splits]), axis=1)
+    names, counts = np.unique(pairs[0], return_counts=True)
+    if (counts > 1).any():
+        name = names[np.argmax(counts > 1)]
+        raise NatviewsError(
+            f"Product {name!r} is parted between splits ({(counts > 1).sum()} in all); "
+            "its photos would leak from training into the test. Give all its photos one split."
+        )
