@@ -3,17 +3,16 @@
 All coordinates are in the unit square, x to the right and y downwards; widths are in the same unit.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-type Points = npt.NDArray[np.float32]
+Points: TypeAlias = npt.NDArray[np.float32]
 """A run of points, shape (n, 2), in the unit square."""
 
-type Spot = tuple[float, float]
+Spot: TypeAlias = tuple[float, float]
 
 Paint = Literal[
     "pattern", "main", "second", "third", "inner", "dark", "light", "silver", "gold", "oak", "walnut"
@@ -60,8 +59,8 @@ class Seam:
     dash: float = 0.0
 
 
-type Layer = Part | Line | Seam
-type Drawing = list[Layer]
+Layer: TypeAlias = Part | Line | Seam
+Drawing: TypeAlias = list[Layer]
 
 
 def path(start: Spot, *segments: Spot | tuple[Spot, ...]) -> Points:
@@ -132,15 +131,3 @@ def spline(points: list[Spot]) -> Points:
     ]
     return np.concatenate([*runs, knots[-1:]]).astype(np.float32)
 
-
-def turned(layer: Layer, degrees: float, pivot: Spot, shift: Spot = (0.0, 0.0), scale: float = 1.0) -> Layer:
-    """The layer turned clockwise and scaled about a pivot and then moved."""
-    matrix = cv2.getRotationMatrix2D(pivot, -degrees, scale)
-    matrix[:, 2] += shift
-
-    def move(points: Points) -> Points:
-        return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-
-    if isinstance(layer, Part):
-        return replace(layer, rings=tuple(move(ring) for ring in layer.rings), turn=layer.turn - degrees)
-    return replace(layer, points=move(layer.points), width=layer.width * scale)

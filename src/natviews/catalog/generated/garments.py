@@ -49,7 +49,7 @@ class Bodice:
         return cls(
             sleeve=sleeve,
             neckline=neckline,
-            top=0.1 if scale < 1 else 0.16,
+            top=0.1 if scale < 0.9 else 0.16,
             neck=scale * wide * rng.uniform(0.06, 0.08),
             depth=scale * _NECK_DEPTH[neckline] * rng.uniform(0.75, 1.35),
             shoulder=scale * shoulder,

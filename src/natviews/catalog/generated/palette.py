@@ -1,11 +1,12 @@
 """Colours: a short list of names that all designs share, and the palettes drawn from it."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-type Ink = npt.NDArray[np.float32]
+Ink: TypeAlias = npt.NDArray[np.float32]
 """One colour, shape (3,), blue-green-red, 0..255."""
 
 # Two shades each, as hexadecimal RGB: enough to look like a shop, few enough to say little of a product.

@@ -6,6 +6,7 @@ first, then that of the third over both. It knows no colours, so every colourway
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -13,8 +14,8 @@ import numpy.typing as npt
 
 from natviews.catalog.generated.prints import PRINTS
 
-type Plane = npt.NDArray[np.float32]
-type Weave = Callable[["Pattern", Plane, Plane, float], tuple[Plane, Plane]]
+Plane: TypeAlias = npt.NDArray[np.float32]
+Weave: TypeAlias = Callable[["Pattern", Plane, Plane, float], tuple[Plane, Plane]]
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """Printed patterns: figures scattered over material, drawn rather than computed from coordinates."""
 
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-type Plane = npt.NDArray[np.float32]
-type Bitmap = npt.NDArray[np.uint8]
-type Print = Callable[[np.random.Generator, int, float, float, float], Plane]
+Plane: TypeAlias = npt.NDArray[np.float32]
+Bitmap: TypeAlias = npt.NDArray[np.uint8]
+Print: TypeAlias = Callable[[np.random.Generator, int, float, float, float], Plane]
 
 _SUBPIXELS = 4  # binary places that OpenCV keeps of a coordinate
 

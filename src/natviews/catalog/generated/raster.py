@@ -5,6 +5,7 @@ The light comes from the upper left.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -13,9 +14,9 @@ import numpy.typing as npt
 from natviews.catalog.generated.drawing import Drawing, Line, Part, Points, Seam
 from natviews.catalog.generated.palette import Ink, Palette
 
-type Picture = npt.NDArray[np.uint8]
-type Plane = npt.NDArray[np.float32]
-type Mask = npt.NDArray[np.uint8]
+Picture: TypeAlias = npt.NDArray[np.uint8]
+Plane: TypeAlias = npt.NDArray[np.float32]
+Mask: TypeAlias = npt.NDArray[np.uint8]
 
 _SUBPIXELS = 4  # binary places that OpenCV keeps of a coordinate
 _RELIEF = 0.035  # how far, in the unit of the drawing, the rounding of a soft edge reaches

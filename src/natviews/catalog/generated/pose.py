@@ -1,0 +1,81 @@
+"""Pose: where a flat picture of a product lands in a photo, and how it bends on the way."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from natviews.catalog.generated.raster import Picture, Plane
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How the product is held before the camera.
+
+    `fill` is the share of the frame that its longer side takes, `x` and `y` (0..1) the place of its middle,
+    `angle` a turn in degrees, `squeeze` (0..1] its width when turned away, `lean_x` and `lean_y` the
+    perspective (0 none, 0.4 strong), `wave` the bending of cloth in shares of the frame.
+    """
+
+    fill: float
+    x: float = 0.5
+    y: float = 0.5
+    angle: float = 0.0
+    squeeze: float = 1.0
+    lean_x: float = 0.0
+    lean_y: float = 0.0
+    wave: float = 0.0
+    mirrored: bool = False
+
+    def matrix(self, picture: Picture, size: int, ground: float | None = None) -> npt.NDArray[np.float64]:
+        """The homography, shape (3, 3), from picture pixels to photo pixels; with a ground the foot is put there."""
+        left, top, width, height = cv2.boundingRect(picture[:, :, 3])
+        scale = 1 / max(width, height, 1)
+        centre = np.array([[1, 0, -left - width / 2], [0, 1, -top - height / 2], [0, 0, 1]])
+        squeeze = np.diag([scale * self.squeeze * (-1 if self.mirrored else 1), scale, 1.0])
+        lean = np.array([[1, 0, 0], [0, 1, 0], [self.lean_x, self.lean_y, 1]])
+        cos, sin = np.cos(np.deg2rad(self.angle)), np.sin(np.deg2rad(self.angle))
+        turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1 / (self.fill * size)]])
+        matrix = turn @ lean @ squeeze @ centre
+        corners = np.float32([[[left, top], [left + width, top], [left, top + height], [left + width, top + height]]])
+        placed = cv2.perspectiveTransform(corners, matrix)[0]
+        low = self.y * size if ground is None else ground * size - placed[:, 1].max()
+        return np.array([[1, 0, self.x * size], [0, 1, low], [0, 0, 1]]) @ matrix
+
+
+def place(picture: Picture, matrix: npt.NDArray[np.float64], size: int, bend: Plane | None = None) -> Plane:
+    """The picture in the photo, float32 (size, size, 4), premultiplied; `bend` (2, size, size) moves it by pixels."""
+    shrink = np.sqrt(abs(np.linalg.det(matrix[:2, :2] / matrix[2, 2])))
+    if shrink < 0.6:  # halve first, lest fine patterns flicker
+        picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        matrix = matrix @ np.diag([2.0, 2.0, 1.0])
+    if bend is None:
+        flat = cv2.warpPerspective(picture, matrix, (size, size), flags=cv2.INTER_LINEAR)
+        return flat.astype(np.float32)
+    inverse = np.linalg.inv(matrix)
+    x = np.arange(size, dtype=np.float32)[None, :] + bend[0]
+    y = np.arange(size, dtype=np.float32)[:, None] + bend[1]
+    rows = [np.float32(row[0]) * x + np.float32(row[1]) * y + np.float32(row[2]) for row in inverse]
+    moved = cv2.remap(picture, rows[0] / rows[2], rows[1] / rows[2], cv2.INTER_LINEAR)
+    return moved.astype(np.float32)
+
+
+def creases(rng: np.random.Generator, size: int, angle: float) -> Plane:
+    """A height field of folds that fall along `angle` degrees from the vertical, about -1..1, (size, size)."""
+    fine = rng.standard_normal((5, 11), dtype=np.float32)
+    coarse = rng.standard_normal((4, 5), dtype=np.float32)
+    side = int(size * 1.5)
+    field = 0.6 * cv2.resize(fine, (side, side), interpolation=cv2.INTER_CUBIC)
+    field += 0.6 * cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
+    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), angle, 1.0)
+    matrix[:, 2] -= (side - size) / 2
+    return cv2.warpAffine(field, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
+
+
+def slopes(field: Plane) -> Plane:
+    """How steeply a height field rises towards the light at the upper left, about -1..1 for `creases`."""
+    size = field.shape[0]
+    step = np.float32([[1, 0, size / 128], [0, 1, size / 200]])
+    shifted = cv2.warpAffine(field, step, (size, size), borderMode=cv2.BORDER_REPLICATE)
+    return np.clip((field - shifted) * np.float32(6), -1.3, 1.3)

@@ -1,0 +1,40 @@
+"""All product types: from a name to the class that draws and renders its shape."""
+
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from natviews.catalog.generated.accessories import Bag, Hat, Shoe
+from natviews.catalog.generated.bottoms import Skirt, Trousers
+from natviews.catalog.generated.drawing import Drawing
+from natviews.catalog.generated.furniture import Chair
+from natviews.catalog.generated.garments import Dress, Jacket, Shirt
+from natviews.catalog.generated.homeware import Cushion, Lamp, Mug, Vase
+
+
+class Shape(Protocol):
+    """The outline and details of one design, without colour."""
+
+    kind: ClassVar[str]
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> "Shape":
+        """A shape with numbers of its own."""
+        ...
+
+    def layers(self, back: bool) -> Drawing:
+        """Its drawing from in front or from behind."""
+        ...
+
+
+_CLASSES: tuple[type[Shape], ...] = (
+    Shirt, Dress, Jacket, Skirt, Trousers, Shoe, Bag, Hat, Mug, Vase, Lamp, Cushion, Chair,
+)  # fmt: skip
+SHAPES: dict[str, type[Shape]] = {cls.kind: cls for cls in _CLASSES}
+PRODUCT_TYPES = tuple(SHAPES)
+
+GARMENTS = frozenset({"shirt", "dress", "jacket", "skirt", "trousers"})
+"""Types of cloth that hang, fold and crease; all others stand, except the cushion."""
+
+SOFT = GARMENTS | {"cushion", "bag", "hat"}
+"""Types whose outline gives a little from photo to photo."""

@@ -1,0 +1,284 @@
+"""The encoder: a backbone that carries its own preprocessing, and a head where one helps."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import timm
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from natviews import __version__
+from natviews.config import check, did_you_mean
+from natviews.encoders.head import Whitening
+from natviews.encoders.small import SmallNet
+from natviews.files import whole_file
+from natviews.types import NatviewsError
+from natviews.views import View, render
+
+OWN = {"small": SmallNet}
+WEIGHTS, CARD = "encoder.safetensors", "encoder.json"
+BATCH = 64
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """All it takes to build the backbone again and to prepare a photo for it.
+
+    `name` is `small` or any timm name; `size` the side in px it is used at; `crop` the share of the
+    photo's shorter side that is shown (0.875: shorter side to 256, centre 224); `mean` and `std` per RGB
+    channel on a 0..1 scale, the backbone's own where not given; `batchnorm` whether its statistics move
+    in training; `options` go to timm (such as `pad_type: same`).
+    """
+
+    name: str
+    size: int = 224
+    crop: float = 0.875
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    batchnorm: Literal["moving", "frozen"] = "moving"
+    precision: Precision = "float32"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name not in OWN and not timm.is_model(self.name):
+            hint = did_you_mean(self.name, [*OWN, *timm.list_models()])
+            hint = hint if hint.startswith("did") else "see `python -c 'import timm; print(timm.list_models())'`."
+            raise NatviewsError(f"There is no encoder {self.name!r}; {hint}")
+        if not 16 <= self.size <= 2048 or not 0.1 <= self.crop <= 1:
+            raise NatviewsError(f"encoder: size {self.size} must be 16 to 2048, crop {self.crop} 0.1 to 1.")
+
+
+class Encoder(nn.Module):
+    """Prepared photos (B, 3, S, S) -> features (B, dim). Photos -> unit vectors with `encode`."""
+
+    def __init__(self, architecture: Architecture, *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.backbone = _backbone(architecture, pretrained)
+        self.head: Whitening | None = None
+        statistics = _colour_statistics(architecture, self.backbone)
+        for name, values in zip(("mean", "std"), statistics, strict=True):
+            self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255, persistent=False)
+
+    @classmethod
+    def create(cls, architecture: Architecture, *, weights: str | Path | None = None, seed: int = 0) -> "Encoder":
+        """A new encoder: random by `seed`, or with `weights`: a safetensors file, a folder that `save`
+        wrote, or `pretrained` for those that timm fetches from its hub.
+
+        Raises NatviewsError where the weights cannot be had or do not fit.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if weights == "pretrained":
+                return cls(architecture, pretrained=True)
+            encoder = cls(architecture)
+        if weights is not None:
+            path = Path(weights)
+            _load_backbone(encoder.backbone, path / WEIGHTS if path.is_dir() else path)
+        return encoder
+
+    @property
+    def dim(self) -> int:
+        return self.backbone.num_features
+
+    @property
+    def size(self) -> int:
+        return self.architecture.size
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.backbone.parameters()).device
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.backbone(x)
+
+    def train(self, mode: bool = True) -> "Encoder":
+        """Training mode; batch norm keeps its statistics where the architecture says `frozen`."""
+        super().train(mode)
+        if self.architecture.batchnorm == "frozen":
+            for module in self.backbone.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def prepare(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, S, S, 3) uint8 RGB -> (B, 3, S, S) float, normalised, channels last in memory."""
+        return (pictures.to(self.device).permute(0, 3, 1, 2).float() - self.mean) / self.std
+
+    def view(self, photo_size: tuple[int, int]) -> View:
+        """How a photo of (H, W) px is shown when it is measured: the centre of its shorter side."""
+        height, width = photo_size
+        side = min(height, width) * self.architecture.crop
+        scale = side / self.size
+        shift = ((width - side) / 2, (height - side) / 2)
+        return View(0, self.size, np.array([[scale, 0, shift[0]], [0, scale, shift[1]], [0, 0, 1.0]]))
+
+    @torch.inference_mode()
+    def features(self, photos: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Unit features, (b, dim) float32 a batch, of photos (H, W, 3) uint8, in their order."""
+        was_training = self.training
+        self.eval()
+        try:
+            pictures = (render(photo, [self.view(photo.shape[:2])])[0] for photo in photos)
+            while batch := list(islice(pictures, BATCH)):
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced_precision):
+                    features = self(self.prepare(torch.from_numpy(np.stack(batch))))
+                yield F.normalize(features.float(), dim=1).cpu().numpy()
+        finally:
+            self.train(was_training)
+
+    @property
+    def reduced_precision(self) -> bool:
+        return self.architecture.precision == "bfloat16"
+
+    def through_head(self, features: np.ndarray) -> np.ndarray:
+        """Unit features (N, dim) -> the encoder's vectors: through its head, or as they are."""
+        if self.head is None:
+            return features
+        with torch.inference_mode():
+            return self.head(torch.from_numpy(features).to(self.device)).cpu().numpy()
+
+    def encode(self, photos: Iterable[np.ndarray]) -> np.ndarray:
+        """Unit vectors (N, dim) float32 of photos (H, W, 3) uint8 RGB."""
+        batches = [self.through_head(batch) for batch in self.features(photos)]
+        return np.concatenate(batches) if batches else np.empty((0, self.dim), np.float32)
+
+    def digest(self) -> str:
+        """SHA-256 over architecture and weights."""
+        digest = hashlib.sha256(json.dumps(asdict(self.architecture), sort_keys=True).encode())
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+    def save(self, folder: Path, *, card: dict[str, Any] | None = None) -> None:
+        """Writes `encoder.safetensors` and `encoder.json`; `card` is kept in the latter for people."""
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        with whole_file(folder / WEIGHTS) as temporary:
+            save_file(state, temporary)
+        document = {
+            "natviews": __version__,
+            "architecture": asdict(self.architecture),
+            "head": self.head is not None,
+            "dim": self.dim,
+            "digest": self.digest(),
+            "card": card or {},
+        }
+        with whole_file(folder / CARD) as temporary:
+            temporary.write_text(json.dumps(document, indent=2), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Encoder":
+        """The encoder in a folder that `save` wrote, or in a run's folder. Nothing is unpickled.
+
+        Raises NatviewsError where it is absent, damaged, or not what its card says.
+        """
+        folder = Path(path)
+        folder = folder / "encoder" if (folder / "encoder" / CARD).is_file() else folder
+        if not (folder / CARD).is_file():
+            raise NatviewsError(f"There is no encoder in {folder} (no {CARD}).")
+        try:
+            document = json.loads((folder / CARD).read_text(encoding="utf-8"))
+            values, has_head, digest = document["architecture"], document["head"], document["digest"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise NatviewsError(f"{folder / CARD} is damaged: {error}.") from None
+        encoder = cls(Architecture(**check(Architecture, values, str(folder / CARD))))
+        if has_head:
+            encoder.head = Whitening(encoder.dim)
+        try:
+            encoder.load_state_dict(_read_tensors(folder / WEIGHTS))
+        except RuntimeError as error:
+            raise NatviewsError(f"{folder / WEIGHTS} does not fit {CARD}: {error}.") from None
+        if encoder.digest() != digest:
+            raise NatviewsError(f"{folder / WEIGHTS} is not the file its {CARD} was written with.")
+        return encoder.eval()
+
+
+def _backbone(architecture: Architecture, pretrained: bool) -> nn.Module:
+    options = dict(architecture.options)
+    if architecture.name in OWN:
+        if pretrained:
+            raise NatviewsError(f"There are no pretrained weights of {architecture.name!r} to fetch.")
+        make = OWN[architecture.name]
+        backbone: nn.Module = make(**check(make, options, f"encoder {architecture.name}"))
+    else:
+        try:
+            backbone = timm.create_model(architecture.name, pretrained=pretrained, num_classes=0, **options)
+        except Exception as error:  # timm and its hub raise whatever they meet
+            reason = " ".join(str(error).split())[:300]
+            if pretrained:
+                raise NatviewsError(
+                    f"The pretrained weights of {architecture.name!r} could not be fetched ({reason}); "
+                    "give a file with --weights FILE.safetensors."
+                ) from None
+            raise NatviewsError(f"timm cannot build {architecture.name!r} with {options}: {reason}") from None
+    return backbone.to(memory_format=torch.channels_last)
+
+
+def _colour_statistics(architecture: Architecture, backbone: nn.Module) -> tuple[Any, Any]:
+    own = getattr(backbone, "pretrained_cfg", None) or {}
+    mean = architecture.mean or own.get("mean") or (0.5, 0.5, 0.5)
+    return mean, architecture.std or own.get("std") or (0.5, 0.5, 0.5)
+
+
+def described_by(weights: str | Path) -> dict[str, Any]:
+    """What a weights file says of itself in its safetensors metadata, as values of `Architecture`.
+
+    Known keys: `timm` (the name), `mean`, `std` (one number or three), `pad_type`. Others are ignored.
+    """
+    path = Path(weights)
+    if path.suffix != ".safetensors" or not path.is_file():
+        return {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = file.metadata() or {}
+        values: dict[str, Any] = {
+            key: tuple((numbers * 3)[:3])
+            for key in ("mean", "std")
+            if (numbers := [float(number) for number in said.get(key, "").replace(",", " ").split()])
+        }
+    except (SafetensorError, OSError, ValueError) as error:
+        raise NatviewsError(f"{path} is damaged or no safetensors file: {error}.") from None
+    if "timm" in said:
+        values["name"] = said["timm"]
+    if "pad_type" in said:
+        values["options"] = {"pad_type": said["pad_type"]}
+    return values
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise NatviewsError(f"There is no weights file {path}.")
+    if path.suffix != ".safetensors":
+        raise NatviewsError(
+            f"{path} is not read: only safetensors files are, since others can run code when opened."
+        )
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise NatviewsError(f"{path} is damaged or no safetensors file: {error}.") from None
+
+
+def _load_backbone(backbone: nn.Module, path: Path) -> None:
+    """A timm state dict (its classifier is left out) or the backbone of a natviews encoder."""
+    state = {name.removeprefix("backbone."): tensor for name, tensor in _read_tensors(path).items()}
+    wanted = backbone.state_dict()
+    missing = sorted(set(wanted) - set(state))
+    misshapen = [name for name in wanted if name in state and state[name].shape != wanted[name].shape]
+    if missing or misshapen:
+        fault = f"lacks {missing[0]}" if missing else f"has another shape of {misshapen[0]}"
+        raise NatviewsError(
+            f"{path} does not fit the encoder: it {fault} "
+            f"({len(missing) + len(misshapen)} of {len(wanted)} tensors). Is encoder.name the right one?"
+        )
+    backbone.load_state_dict({name: state[name] for name in wanted})

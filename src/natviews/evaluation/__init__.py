@@ -1,0 +1,5 @@
+from natviews.evaluation.histogram import colour_histogram
+from natviews.evaluation.intervals import mean_with_interval
+from natviews.evaluation.retrieval import Judging, Retrieval, retrieval
+
+__all__ = ["Judging", "Retrieval", "colour_histogram", "mean_with_interval", "retrieval"]

@@ -1,0 +1,3 @@
+from natviews.index.exact import ExactIndex
+
+__all__ = ["ExactIndex"]

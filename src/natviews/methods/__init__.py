@@ -1,0 +1,12 @@
+from importlib import import_module
+from pkgutil import iter_modules
+
+from natviews.methods.base import Loss, Method, Progress, Views
+
+# Every file here is a method (or their parts) and registers itself by being imported.
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+METHODS = dict(sorted(Method.registry.items()))
+
+__all__ = ["METHODS", "Loss", "Method", "Progress", "Views"]

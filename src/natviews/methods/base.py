@@ -1,0 +1,68 @@
+"""What every method is: a loss over views, an update rule of its own, and an encoder to keep."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Views:
+    """One batch: the views of B products, prepared for the encoder.
+
+    `globals` are tensors (B, 3, S, S), one per global crop, and `locals` (B, 3, s, s), one per local
+    crop; row i of each shows the same product. `products` (B,) are the products' numbers, no two alike.
+    """
+
+    globals: list[Tensor]
+    products: Tensor
+    locals: list[Tensor] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What is minimised, and named figures for the log."""
+
+    total: Tensor
+    parts: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training is: `step` of `steps`, the latter at least 1, and `epoch` as a fraction."""
+
+    step: int
+    steps: int
+    epoch: float
+
+    @property
+    def fraction(self) -> float:
+        return self.step / self.steps
+
+
+class Method(nn.Module):
+    """A self-supervised method. A subclass is registered by existing, under its class name in lower case.
+
+    The constructor takes the encoder, then keyword parameters that are the method's configuration. The
+    loop calls `loss`, back-propagates, then `before_step`, the optimiser's step, and `after_step`.
+    """
+
+    registry: ClassVar[dict[str, type["Method"]]] = {}
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        Method.registry[cls.__name__.lower()] = cls
+
+    def loss(self, views: Views, progress: Progress) -> Loss:
+        raise NotImplementedError
+
+    def before_step(self, progress: Progress) -> None:
+        """After the gradients are there and before they are used: the place to clip or freeze."""
+
+    def after_step(self, progress: Progress) -> None:
+        """After the optimiser's step: the place to move a teacher."""
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The encoder to keep and to measure."""
+        raise NotImplementedError

@@ -1,0 +1,106 @@
+"""DINO: Emerging Properties in Self-Supervised Vision Transformers. Caron et al., ICCV 2021. arXiv:2104.14294
+
+    x_1, x_2 <- global views;  y_1 .. y_c <- local views
+    P_s(v)   = softmax(g_s(v) / tau_s)                the student sees every view
+    P_t(x)   = softmax((g_t(x) - C) / tau_t)          the teacher sees the global views only, no gradient
+    L        = mean of - P_t(x) . log P_s(v) over all pairs (x, v) of different views
+    g_t      <- m g_t + (1 - m) g_s, m rising to 1 on a cosine
+    C        <- c C + (1 - c) mean of g_t             centring; it starts at zero
+
+Algorithm 1 of the paper. The last layer keeps still for the first epoch and gradients are clipped parameter
+by parameter, as in the official recipe.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from natviews.methods.base import Loss, Method, Progress, Views
+from natviews.methods.parts import by_size, cosine, follow, linear, mlp, teacher_of
+
+
+class DINO(Method):
+    """Defaults are the official ViT-S/16 ones; `prototypes` should shrink with the data (65,536 is ImageNet's)."""
+
+    centre: Tensor
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        prototypes: int = 65536,
+        hidden: int = 2048,
+        bottleneck: int = 256,
+        student_temperature: float = 0.1,
+        teacher_temperature: float = 0.04,
+        warmup_teacher_temperature: float = 0.04,
+        warmup_teacher_epochs: float = 0,
+        momentum: float = 0.996,
+        centre_momentum: float = 0.9,
+        clip: float = 3.0,
+        freeze_last_layer_epochs: float = 1,
+    ) -> None:
+        super().__init__()
+        self.student = nn.Sequential(encoder, PrototypeHead(encoder.dim, hidden, bottleneck, prototypes))
+        self.teacher = teacher_of(self.student)
+        self.register_buffer("centre", torch.zeros(prototypes))
+        self.tau_s, self.tau_t = student_temperature, teacher_temperature
+        self.tau_t_start, self.tau_t_epochs = warmup_teacher_temperature, warmup_teacher_epochs
+        self.m, self.c, self.clip, self.freeze = momentum, centre_momentum, clip, freeze_last_layer_epochs
+
+    @property
+    def encoder(self) -> nn.Module:
+        return self.teacher[0]
+
+    def loss(self, views: Views, progress: Progress) -> Loss:
+        tau_t = self.tau_t
+        if progress.epoch < self.tau_t_epochs:
+            tau_t = linear(self.tau_t_start, self.tau_t, progress.epoch / self.tau_t_epochs)
+        with torch.no_grad():
+            g_t = self.teacher(torch.cat(views.globals)).float()  # (2B, K)
+            P_t = F.softmax((g_t - self.centre) / tau_t, dim=1)
+        # Views in the order given: global ones first, each (B, K).
+        g_s = torch.cat([self.student(crops).float() for crops in by_size(views.globals + views.locals)])
+        log_P_s = F.log_softmax(g_s / self.tau_s, dim=1).split(len(views.products))
+        pairs = [
+            -(x * v).sum(dim=1).mean()
+            for i, x in enumerate(P_t.split(len(views.products)))
+            for j, v in enumerate(log_P_s)
+            if i != j
+        ]
+        self._move_centre(g_t)
+        entropy = -(P_t * P_t.clamp_min(1e-12).log()).sum(dim=1).mean()
+        return Loss(torch.stack(pairs).mean(), {"teacher_entropy": entropy})
+
+    @torch.no_grad()
+    def _move_centre(self, g_t: Tensor) -> None:
+        if self.training:
+            self.centre.lerp_(g_t.mean(dim=0), 1 - self.c)
+
+    def before_step(self, progress: Progress) -> None:
+        for parameter in self.student.parameters():
+            if self.clip and parameter.grad is not None:
+                nn.utils.clip_grad_norm_(parameter, self.clip)
+        if progress.epoch < self.freeze:
+            for parameter in self.student[1].prototypes.parameters():
+                parameter.grad = None
+
+    def after_step(self, progress: Progress) -> None:
+        follow(self.teacher, self.student, cosine(self.m, 1.0, progress.fraction))
+
+
+class PrototypeHead(nn.Module):
+    """Three GELU layers to a unit bottleneck, then cosine with `prototypes` unit directions (B, K)."""
+
+    def __init__(self, dim: int, hidden: int, bottleneck: int, prototypes: int) -> None:
+        super().__init__()
+        self.mlp = mlp(dim, hidden, hidden, bottleneck, norm=False, activation=nn.GELU)
+        self.prototypes = nn.Linear(bottleneck, prototypes, bias=False)
+        for layer in self.mlp:
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        directions = F.normalize(self.prototypes.weight, dim=1)
+        return F.linear(F.normalize(self.mlp(x), dim=1), directions)
