@@ -1,6 +1,6 @@
 from natviews.catalog.catalog import Catalog, Photos, Statistics
 from natviews.catalog.decode import BadPhoto, decode, read_photo
-from natviews.catalog.packed import PackedPhotos, Quarantined, pack, write_quarantine
+from natviews.catalog.packed import PackedPhotos, Quarantined, content_key, pack, write_quarantine
 from natviews.catalog.splits import with_split
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Photos",
     "Quarantined",
     "Statistics",
+    "content_key",
     "decode",
     "pack",
     "read_photo",

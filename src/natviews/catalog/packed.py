@@ -94,8 +94,7 @@ def pack(catalog: Catalog, longest: int) -> PackedPhotos:
     A photo that cannot be used is quarantined with its reason and never stops the run. Raises
     NatviewsError where no photo can be used or the cache cannot be written.
     """
-    key = _content_key(catalog, longest)
-    pixels = cache_folder() / "packed" / f"{key}.pixels"
+    pixels = cache_folder() / "packed" / f"{content_key(catalog)}-{longest}.pixels"
     index = pixels.with_suffix(".parquet")
     if not (pixels.exists() and index.exists()):
         _write(catalog, longest, pixels, index)
@@ -116,8 +115,9 @@ def pack(catalog: Catalog, longest: int) -> PackedPhotos:
     return PackedPhotos(catalog.take(good), hashes, quarantine, store, table.filter(pa.array(good)))
 
 
-def _content_key(catalog: Catalog, longest: int) -> str:
-    digest = hashlib.blake2b(f"{FORMAT} {longest}".encode(), digest_size=16)
+def content_key(catalog: Catalog) -> str:
+    """A name for the photos' content: the files' paths, sizes and times of change."""
+    digest = hashlib.blake2b(FORMAT.encode(), digest_size=16)
     for photo in catalog.photos:
         try:
             status = photo.path.stat()

@@ -1,4 +1,5 @@
-from natviews.encoders.encoder import Architecture, Encoder, described_by
+from natviews.encoders.embedding import embed_catalog, stored_size
+from natviews.encoders.encoder import CARD, Architecture, Encoder, Precision, described_by
 from natviews.encoders.head import Whitening
 
-__all__ = ["Architecture", "Encoder", "Whitening", "described_by"]
+__all__ = ["CARD", "Architecture", "Encoder", "Precision", "Whitening", "described_by", "embed_catalog", "stored_size"]

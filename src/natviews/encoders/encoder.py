@@ -143,10 +143,7 @@ class Encoder(nn.Module):
 
     def through_head(self, features: np.ndarray) -> np.ndarray:
         """Unit features (N, dim) -> the encoder's vectors: through its head, or as they are."""
-        if self.head is None:
-            return features
-        with torch.inference_mode():
-            return self.head(torch.from_numpy(features).to(self.device)).cpu().numpy()
+        return features if self.head is None else self.head.vectors(features)
 
     def encode(self, photos: Iterable[np.ndarray]) -> np.ndarray:
         """Unit vectors (N, dim) float32 of photos (H, W, 3) uint8 RGB."""

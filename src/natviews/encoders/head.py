@@ -30,6 +30,11 @@ class Whitening(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         return F.normalize((features - self.mean) @ self.matrix, dim=1)
 
+    @torch.inference_mode()
+    def vectors(self, features: np.ndarray) -> np.ndarray:
+        """The same for arrays: unit features (N, D) -> unit vectors (N, D), float32."""
+        return self(torch.from_numpy(features).to(self.mean.device)).cpu().numpy()
+
     @classmethod
     def fit(cls, features: np.ndarray, product_ids: np.ndarray, *, shrinkage: float) -> "Whitening":
         """The head of these photos: `features` (N, D) unit float32, `product_ids` (N,), shrinkage 0..1.

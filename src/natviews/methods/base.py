@@ -1,13 +1,11 @@
 """What every method is: a loss over views, an update rule of its own, and an encoder to keep."""
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
 
-@dataclass(frozen=True)
-class Views:
+class Views(NamedTuple):
     """One batch: the views of B products, prepared for the encoder.
 
     `globals` are tensors (B, 3, S, S), one per global crop, and `locals` (B, 3, s, s), one per local
@@ -16,19 +14,17 @@ class Views:
 
     globals: list[Tensor]
     products: Tensor
-    locals: list[Tensor] = field(default_factory=list)
+    locals: list[Tensor] = []  # noqa: RUF012 (never changed)
 
 
-@dataclass(frozen=True)
-class Loss:
+class Loss(NamedTuple):
     """What is minimised, and named figures for the log."""
 
     total: Tensor
-    parts: dict[str, Tensor] = field(default_factory=dict)
+    parts: dict[str, Tensor] = {}  # noqa: RUF012 (never changed)
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far training is: `step` of `steps`, the latter at least 1, and `epoch` as a fraction."""
 
     step: int

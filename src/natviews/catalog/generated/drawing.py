@@ -130,4 +130,3 @@ def spline(points: list[Spot]) -> Points:
         for a, b, c, d in zip(knots, knots[1:], knots[2:], knots[3:], strict=False)
     ]
     return np.concatenate([*runs, knots[-1:]]).astype(np.float32)
-

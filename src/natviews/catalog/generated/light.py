@@ -92,6 +92,8 @@ def ground_shadow(scene: Plane, cover: Plane, rng: np.random.Generator, strength
     centre = ((left + width / 2 + rng.uniform(-0.05, 0.12) * width) / 4, (low - 0.012 * size) / 4)
     for reach, depth in ((0.56, 0.55), (0.46, 1.0)):
         axes = (max(round(reach * width * 4), 1), max(round(0.022 * size * 4 * (1.5 - depth / 2)), 1))
-        cv2.ellipse(shade, (round(centre[0] * 16), round(centre[1] * 16)), axes, 0, 0, 360, depth, -1, cv2.LINE_AA, 4)
+        cv2.ellipse(
+            shade, (round(centre[0] * 16), round(centre[1] * 16)), axes, 0, 0, 360, depth, -1, cv2.LINE_AA, 4
+        )
     soft = cv2.GaussianBlur(shade, (0, 0), 0.012 * size / 4 + 0.4)
     scene *= 1 - np.float32(strength) * cv2.resize(soft, (size, size))[:, :, None]

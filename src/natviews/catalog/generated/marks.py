@@ -11,7 +11,12 @@ import numpy.typing as npt
 Photo: TypeAlias = npt.NDArray[np.uint8]
 Plane: TypeAlias = npt.NDArray[np.float32]
 
-_FONTS = (cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SIMPLEX)
+_FONTS = (
+    cv2.FONT_HERSHEY_DUPLEX,
+    cv2.FONT_HERSHEY_COMPLEX,
+    cv2.FONT_HERSHEY_TRIPLEX,
+    cv2.FONT_HERSHEY_SIMPLEX,
+)
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,33 @@ def _shop(index: int, name: str) -> Shop:
     )
 
 
-_OUR_NAMES = ("Ostvale", "Brambly", "Kettle & Pine", "Nordlane", "Maravel", "Tuckwell", "Solbrook", "Fennimore")
-_THEIR_NAMES = ("EasyDeal24", "TopFind", "MegaKorb", "LuckyLane", "Pronto.Shop", "BuyBuddy", "Zentro", "HappyMart")
+_OUR_NAMES = (
+    "Ostvale",
+    "Brambly",
+    "Kettle & Pine",
+    "Nordlane",
+    "Maravel",
+    "Tuckwell",
+    "Solbrook",
+    "Fennimore",
+)
+_THEIR_NAMES = (
+    "EasyDeal24",
+    "TopFind",
+    "MegaKorb",
+    "LuckyLane",
+    "Pronto.Shop",
+    "BuyBuddy",
+    "Zentro",
+    "HappyMart",
+)
 OUR_SHOPS = tuple(_shop(index, name) for index, name in enumerate(_OUR_NAMES))
 THEIR_SHOPS = tuple(_shop(index + 8, name) for index, name in enumerate(_THEIR_NAMES))
 
 
-def _write(plane: npt.NDArray[np.uint8], text: str, x: float, y: float, height: float, font: int, value: int = 255) -> None:
+def _write(
+    plane: npt.NDArray[np.uint8], text: str, x: float, y: float, height: float, font: int, value: int = 255
+) -> None:
     """Text centred on (x, y) whose capitals are `height` pixels tall."""
     face = _FONTS[font]
     scale = height / 22
@@ -88,7 +113,14 @@ def watermark_cover(shop: Shop, size: int) -> Plane:
     elif shop.place == "tiled":
         for row in range(6):
             for column in range(3):
-                _write(plane, shop.name, (column * 0.42 + 0.2 * (row % 2)) * size, (row * 0.19 + 0.05) * size, 0.042 * size, shop.font)
+                _write(
+                    plane,
+                    shop.name,
+                    (column * 0.42 + 0.2 * (row % 2)) * size,
+                    (row * 0.19 + 0.05) * size,
+                    0.042 * size,
+                    shop.font,
+                )
         turn = cv2.getRotationMatrix2D((size / 2, size / 2), 24, 1.25)
         plane = cv2.warpAffine(plane, turn, (size, size))
     else:
@@ -100,29 +132,47 @@ def watermark_cover(shop: Shop, size: int) -> Plane:
 def stamp(photo: Photo, shop: Shop) -> Photo:
     """The photo with the shop's watermark on it."""
     cover = watermark_cover(shop, photo.shape[0])
-    shade = np.float32(25 if shop.dark else 250)
-    return (photo + (shade - photo) * cover).astype(np.uint8)
+    shade = np.float32(25 if shop.dark else 252)
+    # A rim of the opposite shade below and to the right, or a white mark would vanish on a white ground.
+    rim = np.roll(cover, (1, 1), (0, 1)) * np.float32(0.6)
+    rimmed = photo + (255 - shade - photo) * rim
+    return (rimmed + (shade - rimmed) * cover).astype(np.uint8)
 
 
 def draw_parcel(shop: Shop, scene: Plane, rng: np.random.Generator) -> Plane:
     """A scene with a cardboard box that bears the shop's logo: a photo that does not show the product."""
     size = scene.shape[0]
-    x, y, w, h = rng.uniform(0.14, 0.26), rng.uniform(0.34, 0.46), rng.uniform(0.4, 0.52), rng.uniform(0.34, 0.44)
+    pixels = np.clip(scene, 0, 255).astype(np.uint8)  # OpenCV softens the edges of bytes only
+    x, y, w, h = (
+        rng.uniform(0.14, 0.26),
+        rng.uniform(0.34, 0.46),
+        rng.uniform(0.4, 0.52),
+        rng.uniform(0.34, 0.44),
+    )
     depth, lift = rng.uniform(0.08, 0.18), rng.uniform(0.06, 0.14)
     front = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]])
     top = np.array([[x, y], [x + depth, y - lift], [x + w + depth, y - lift], [x + w, y]])
     side = np.array([[x + w, y], [x + w + depth, y - lift], [x + w + depth, y + h - lift], [x + w, y + h]])
     card = np.array([98, 146, 188], np.float64) * rng.uniform(0.88, 1.08)
     for face, tone in ((front, 0.95), (top, 1.12), (side, 0.72)):
-        cv2.fillPoly(scene, [np.round(face * size * 16).astype(np.int32)], (card * tone).tolist(), cv2.LINE_AA, 4)
-    tape = np.array([[x + 0.45 * w, y], [x + 0.45 * w + depth, y - lift], [x + 0.55 * w + depth, y - lift], [x + 0.55 * w, y]])
-    cv2.fillPoly(scene, [np.round(tape * size * 16).astype(np.int32)], (150, 190, 215), cv2.LINE_AA, 4)
-    print_ = np.zeros((size, size), np.uint8)
+        cv2.fillPoly(
+            pixels, [np.round(face * size * 16).astype(np.int32)], (card * tone).tolist(), cv2.LINE_AA, 4
+        )
+    tape = np.array(
+        [
+            [x + 0.45 * w, y],
+            [x + 0.45 * w + depth, y - lift],
+            [x + 0.55 * w + depth, y - lift],
+            [x + 0.55 * w, y],
+        ]
+    )
+    cv2.fillPoly(pixels, [np.round(tape * size * 16).astype(np.int32)], (150, 190, 215), cv2.LINE_AA, 4)
+    ink = np.zeros((size, size), np.uint8)
     if shop.figure:
-        _logo(print_, shop, (x + w / 2) * size, (y + 0.38 * h) * size, 0.07 * size)
-    _write(print_, shop.name, (x + w / 2) * size, (y + 0.74 * h) * size, 0.055 * size, shop.font)
-    cover = print_[:, :, None].astype(np.float32) / np.float32(255)
-    return scene + (np.float32(shop.hue) - scene) * cover
+        _logo(ink, shop, (x + w / 2) * size, (y + 0.38 * h) * size, 0.07 * size)
+    _write(ink, shop.name, (x + w / 2) * size, (y + 0.74 * h) * size, 0.055 * size, shop.font)
+    cover = ink[:, :, None].astype(np.float32) / np.float32(255)
+    return pixels + (np.float32(shop.hue) - pixels) * cover
 
 
 def draw_size_chart(shop: Shop, size: int, rng: np.random.Generator) -> Plane:
@@ -136,7 +186,11 @@ def draw_size_chart(shop: Shop, size: int, rng: np.random.Generator) -> Plane:
     start = rng.integers(30, 90, columns)
     for row in range(rows):
         for column in range(columns):
-            text = ("XS", "S", "M", "L", "XL", "XXL", "3XL")[row - 1] if column == 0 else str(start[column] + 3 * row)
+            text = (
+                ("XS", "S", "M", "L", "XL", "XXL", "3XL")[row - 1]
+                if column == 0
+                else str(start[column] + 3 * row)
+            )
             text = ("SIZE", "CHEST", "WAIST", "HIP")[column] if row == 0 else text
             spot = (left + (column + 0.5) * width / columns, top + (row + 0.5) * height / rows)
             _write(page, text, *spot, 0.034 * size, shop.font, 60)

@@ -90,7 +90,7 @@ def _herringbone(p: Pattern, u: Plane, v: Plane, step: float) -> tuple[Plane, Pl
 
 
 def _houndstooth(p: Pattern, u: Plane, v: Plane, step: float) -> tuple[Plane, Plane]:
-    x, y = np.floor(u * 8).astype(int) % 8, np.floor(v * 8).astype(int) % 8
+    x, y = (u - np.floor(u)) * 8, (v - np.floor(v)) * 8
     twill = (x + y) % 4 < 2
     dark = np.where((x < 4) & (y < 4), True, np.where((x >= 4) & (y >= 4), False, twill))
     return cv2.blur(dark.astype(np.float32), (2, 2)), _none(u)

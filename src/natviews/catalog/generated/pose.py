@@ -28,8 +28,13 @@ class Pose:
     wave: float = 0.0
     mirrored: bool = False
 
-    def matrix(self, picture: Picture, size: int, ground: float | None = None) -> npt.NDArray[np.float64]:
-        """The homography, shape (3, 3), from picture pixels to photo pixels; with a ground the foot is put there."""
+    def matrix(
+        self, picture: Picture, size: int, *, ground: float | None = None, rail: float | None = None
+    ) -> npt.NDArray[np.float64]:
+        """The homography, shape (3, 3), from picture pixels to photo pixels.
+
+        With a `ground` (0..1) the product's foot is put at that height, with a `rail` its top.
+        """
         left, top, width, height = cv2.boundingRect(picture[:, :, 3])
         scale = 1 / max(width, height, 1)
         centre = np.array([[1, 0, -left - width / 2], [0, 1, -top - height / 2], [0, 0, 1]])
@@ -38,10 +43,30 @@ class Pose:
         cos, sin = np.cos(np.deg2rad(self.angle)), np.sin(np.deg2rad(self.angle))
         turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1 / (self.fill * size)]])
         matrix = turn @ lean @ squeeze @ centre
-        corners = np.float32([[[left, top], [left + width, top], [left, top + height], [left + width, top + height]]])
+        corners = np.float32(
+            [[[left, top], [left + width, top], [left, top + height], [left + width, top + height]]]
+        )
         placed = cv2.perspectiveTransform(corners, matrix)[0]
-        low = self.y * size if ground is None else ground * size - placed[:, 1].max()
-        return np.array([[1, 0, self.x * size], [0, 1, low], [0, 0, 1]]) @ matrix
+        down = self.y * size
+        if ground is not None:
+            down = ground * size - placed[:, 1].max()
+        elif rail is not None:
+            down = rail * size - placed[:, 1].min()
+        return np.array([[1, 0, self.x * size], [0, 1, down], [0, 0, 1]]) @ matrix
+
+
+def aimed(
+    matrix: npt.NDArray[np.float64], picture: Picture, size: int, rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """The homography moved so that a spot well inside the product comes to the middle of the photo."""
+    coarse = cv2.resize(picture[:, :, 3], (48, 48), interpolation=cv2.INTER_AREA)
+    inside = cv2.blur(coarse, (7, 7), borderType=cv2.BORDER_CONSTANT)
+    spots = np.argwhere(coarse > 200)
+    tries = spots[rng.integers(len(spots), size=4)]
+    row, column = max(tries.tolist(), key=lambda spot: inside[spot[0], spot[1]])
+    spot = np.array([(column + 0.5) / 48, (row + 0.5) / 48, 0]) * picture.shape[0] + [0, 0, 1]
+    x, y, scale = matrix @ spot
+    return np.array([[1, 0, size / 2 - x / scale], [0, 1, size / 2 - y / scale], [0, 0, 1]]) @ matrix
 
 
 def place(picture: Picture, matrix: npt.NDArray[np.float64], size: int, bend: Plane | None = None) -> Plane:
@@ -79,3 +104,9 @@ def slopes(field: Plane) -> Plane:
     step = np.float32([[1, 0, size / 128], [0, 1, size / 200]])
     shifted = cv2.warpAffine(field, step, (size, size), borderMode=cv2.BORDER_REPLICATE)
     return np.clip((field - shifted) * np.float32(6), -1.3, 1.3)
+
+
+def cover_over(pixels: Plane, layer: Plane) -> None:
+    """Lay a placed picture, (n, n, 4) premultiplied, over a scene's pixels, (n, n, 3), in place."""
+    pixels *= 1 - layer[:, :, 3:] / np.float32(255)
+    pixels += layer[:, :, :3]

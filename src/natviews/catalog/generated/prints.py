@@ -170,7 +170,17 @@ def _motif(rng: np.random.Generator, size: int, step: float, duty: float, accent
         _fill(third, figure @ spin * radius * (0.3 + 0.4 * duty) + [x, y])
     for row in range(int(rng.integers(0, 4))):
         half, top = radius * rng.uniform(0.4, 1.0), y + radius * (1.2 + 0.28 * row)
-        _fill(second, np.array([[x - half, top], [x + half, top], [x + half, top + 0.12 * radius], [x - half, top + 0.12 * radius]]))
+        _fill(
+            second,
+            np.array(
+                [
+                    [x - half, top],
+                    [x + half, top],
+                    [x + half, top + 0.12 * radius],
+                    [x - half, top + 0.12 * radius],
+                ]
+            ),
+        )
     return _stacked(second, third)
 
 

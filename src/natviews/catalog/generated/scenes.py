@@ -90,7 +90,11 @@ def _wall(rng: np.random.Generator, size: int) -> Scene:
     light = _ramp(size, 1.0, 0.93) + 0.012 * _noise(rng, 40, 40, size)
     pixels = _tinted(light, _soft_colour(rng, rng.uniform(0.45, 0.9)))
     row = int(edge * size)
-    floor = _boards(rng, size)[: size - row] if rng.random() < 0.6 else _tinted(light, _soft_colour(rng, 0.4))[row:]
+    floor = (
+        _boards(rng, size)[: size - row]
+        if rng.random() < 0.6
+        else _tinted(light, _soft_colour(rng, 0.4))[row:]
+    )
     pixels[row:] = floor * _ramp(size - row, 0.75, 1.0)[:, :1, None]
     pixels[row - max(size // 40, 1) : row] = rng.uniform(200, 245)
     return Scene(pixels, rng.uniform(edge + 0.1, 0.95))
@@ -118,7 +122,14 @@ def _outdoor(rng: np.random.Generator, size: int) -> Scene:
     discs = np.zeros((size, size), np.uint8)
     for _ in range(int(rng.integers(3, 14))):
         centre = (int(rng.integers(size)), int(rng.integers(size * 2 // 3)))
-        cv2.circle(discs, centre, int(rng.integers(size // 40 + 1, size // 12 + 2)), int(rng.integers(30, 90)), -1, cv2.LINE_AA)
+        cv2.circle(
+            discs,
+            centre,
+            int(rng.integers(size // 40 + 1, size // 12 + 2)),
+            int(rng.integers(30, 90)),
+            -1,
+            cv2.LINE_AA,
+        )
     pixels += cv2.blur(discs, (3, 3))[:, :, None]
     row = int(size * rng.uniform(0.74, 0.84))
     pixels[row:] = _boards(rng, size)[row:] * np.float32(0.9)
@@ -142,3 +153,12 @@ LYING_BACKGROUNDS = ("wood", "fabric", "paper", "white")
 def build_scene(name: str, rng: np.random.Generator, size: int) -> Scene:
     """The named background drawn anew, `size` pixels square."""
     return _BUILDERS[name](rng, size)
+
+
+def draw_rail(scene: Scene, height: float) -> None:
+    """Draw a metal clothes rail across the scene at a height (0..1), in place."""
+    size = scene.pixels.shape[0]
+    row, thick = round(height * size), max(size // 50, 2)
+    tones = np.linspace(225, 90, thick, dtype=np.float32)[:, None, None]
+    scene.pixels[row : row + thick] = tones[: max(size - row, 0)]
+    scene.pixels[row + thick : row + 2 * thick] *= np.float32(0.9)

@@ -4,12 +4,20 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from natviews.catalog.generated.accessories import Bag, Hat, Shoe
-from natviews.catalog.generated.bottoms import Skirt, Trousers
 from natviews.catalog.generated.drawing import Drawing
-from natviews.catalog.generated.furniture import Chair
-from natviews.catalog.generated.garments import Dress, Jacket, Shirt
-from natviews.catalog.generated.homeware import Cushion, Lamp, Mug, Vase
+from natviews.catalog.generated.shapes.bag import Bag
+from natviews.catalog.generated.shapes.chair import Chair
+from natviews.catalog.generated.shapes.cushion import Cushion
+from natviews.catalog.generated.shapes.dress import Dress
+from natviews.catalog.generated.shapes.hat import Hat
+from natviews.catalog.generated.shapes.jacket import Jacket
+from natviews.catalog.generated.shapes.lamp import Lamp
+from natviews.catalog.generated.shapes.mug import Mug
+from natviews.catalog.generated.shapes.shirt import Shirt
+from natviews.catalog.generated.shapes.shoe import Shoe
+from natviews.catalog.generated.shapes.skirt import Skirt
+from natviews.catalog.generated.shapes.trousers import Trousers
+from natviews.catalog.generated.shapes.vase import Vase
 
 
 class Shape(Protocol):
@@ -35,6 +43,9 @@ PRODUCT_TYPES = tuple(SHAPES)
 
 GARMENTS = frozenset({"shirt", "dress", "jacket", "skirt", "trousers"})
 """Types of cloth that hang, fold and crease; all others stand, except the cushion."""
+
+BOTTOMS = frozenset({"skirt", "trousers"})
+"""Garments that hang by the waist."""
 
 SOFT = GARMENTS | {"cushion", "bag", "hat"}
 """Types whose outline gives a little from photo to photo."""

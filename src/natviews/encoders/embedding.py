@@ -1,0 +1,115 @@
+"""Embedding a whole catalogue into a Parquet file, in chunks that survive a kill."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+
+from natviews.catalog import BadPhoto, Catalog, Quarantined, content_key, read_photo
+from natviews.encoders.encoder import BATCH, Encoder
+from natviews.files import whole_file
+from natviews.index import embeddings_table
+from natviews.progress import Advance, progress
+from natviews.types import Embeddings, NatviewsError, Photo, Provenance
+
+CHUNK = 512
+"""Photos per part: what a kill can cost, some seconds of work."""
+BAD = b"natviews.bad"
+
+
+def stored_size(size: int) -> int:
+    """The longest side in px that photos are decoded to for an encoder of `size` px.
+
+    1.7 times as much, in steps of 64: a crop of a third of the area is then still sharp.
+    """
+    return -(-17 * size // 640) * 64
+
+
+def embed_catalog(encoder: Encoder, catalog: Catalog, out: Path, *, location: str = "") -> list[Quarantined]:
+    """Writes `out` (Parquet, see `natviews.index`), one row for each readable photo, in order.
+
+    Returns the photos that could not be used. Finished chunks are kept in a folder beside `out` until it
+    is whole, so that a killed run continues where it was and gives the same file. Where the encoder has a
+    head, the vectors before it are in the column `features`. Raises NatviewsError if no photo is readable.
+    """
+    made_by = Provenance(encoder.digest(), catalog.digest, location)
+    parts = out.with_name(f".{out.name}.parts")
+    tables = []
+    with progress("embedding photos", len(catalog)) as advance:
+        for start in range(0, len(catalog), CHUNK):
+            chunk = catalog.take(np.arange(start, min(start + CHUNK, len(catalog))))
+            part = parts / f"{_part_name(chunk, made_by)}.parquet"
+            if part.exists():
+                advance(len(chunk))
+            else:
+                with whole_file(part) as temporary:
+                    pa.parquet.write_table(_embed_chunk(encoder, chunk, made_by, advance), temporary)
+            tables.append(pa.parquet.read_table(part))
+    quarantine = [Quarantined(*bad) for table in tables for bad in json.loads(table.schema.metadata[BAD])]
+    metadata = {key: value for key, value in tables[0].schema.metadata.items() if key != BAD}
+    joined = pa.concat_tables(table.replace_schema_metadata(metadata) for table in tables)
+    if not len(joined):
+        bad = quarantine[0]
+        raise NatviewsError(f"None of the {len(catalog)} photos can be used; {bad.id}: {bad.reason}.")
+    with whole_file(out) as temporary:
+        pa.parquet.write_table(joined.combine_chunks(), temporary)
+    shutil.rmtree(parts, ignore_errors=True)
+    return quarantine
+
+
+def _part_name(chunk: Catalog, made_by: Provenance) -> str:
+    """Named after everything its vectors depend on: another encoder's or an old photo's are never reused."""
+    words = (*astuple(made_by), content_key(chunk))
+    return hashlib.sha256("\x1f".join(words).encode()).hexdigest()[:32]
+
+
+def _embed_chunk(encoder: Encoder, chunk: Catalog, made_by: Provenance, advance: Advance) -> pa.Table:
+    good: list[int] = []
+    bad: list[Quarantined] = []
+
+    def readable() -> Iterator[np.ndarray]:
+        for row, photo, result in _decoded(chunk, stored_size(encoder.size)):
+            if isinstance(result, BadPhoto):
+                bad.append(Quarantined(photo.id, photo.product_id, str(result)))
+                advance()
+            else:
+                good.append(row)
+                yield result
+
+    batches = []
+    for batch in encoder.features(readable()):
+        batches.append(batch)
+        advance(len(batch))
+    features = np.concatenate(batches) if batches else np.empty((0, encoder.dim), np.float32)
+    extra = {} if encoder.head is None else {"features": features}
+    rows = np.array(good, int)
+    vectors = encoder.through_head(features)
+    embeddings = Embeddings(chunk.ids[rows], chunk.product_ids[rows], vectors, made_by, extra)
+    table = embeddings_table(embeddings)
+    return table.replace_schema_metadata({**table.schema.metadata, BAD: json.dumps([astuple(b) for b in bad])})
+
+
+def _decoded(chunk: Catalog, longest: int) -> Iterator[tuple[int, Photo, np.ndarray | BadPhoto]]:
+    """Row, photo and pixels (or why there are none), decoded by threads up to a batch ahead."""
+
+    def attempt(photo: Photo) -> np.ndarray | BadPhoto:
+        try:
+            return read_photo(photo.path, longest)
+        except BadPhoto as reason:
+            return reason
+
+    photos = list(chunk.photos)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        waiting = [pool.submit(attempt, photo) for photo in photos[:BATCH]]
+        for row, photo in enumerate(photos):
+            yield row, photo, waiting.pop(0).result()
+            if row + BATCH < len(photos):
+                waiting.append(pool.submit(attempt, photos[row + BATCH]))

@@ -1,0 +1,234 @@
+"""The training loop, on Lightning Fabric: it owns devices and precision, we own the steps."""
+
+import copy
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from lightning.fabric.loggers import TensorBoardLogger
+from torch import Tensor, nn
+
+from natviews.catalog import PackedPhotos
+from natviews.encoders import Encoder, Precision
+from natviews.evaluation import Retrieval
+from natviews.methods import Method, Progress, Views
+from natviews.methods.parts import cosine
+from natviews.progress import progress
+from natviews.training.checkpoints import load_checkpoint, save_checkpoint
+from natviews.training.loader import Batch, batches
+from natviews.training.measuring import HEADLINE, features_of, measure
+from natviews.training.recipe import Recipe, Schedule
+from natviews.training.sampler import PairSampler
+from natviews.types import NatviewsError
+
+CHECKPOINT_SECONDS = 60
+SHOWN = ("recall@1", "recall@5", "map@r", "auc", "within", "between")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What a run writes, and where."""
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        return self.path / "checkpoints" / "best"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+
+def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPhotos | None, out: Path) -> Encoder:
+    """Trains the method around a copy of `start` and returns the encoder that did best on held-out products.
+
+    Continues from the last checkpoint in `out`. Without products to hold out it returns the last encoder.
+    """
+    schedule, folder = recipe.training, Folder(out)
+    sampler = PairSampler(train.catalog, pairing=recipe.pairing, batch=schedule.batch, seed=schedule.seed)
+    steps = schedule.epochs * sampler.steps_per_epoch
+    measured = {round((i + 1) * steps / schedule.measures) for i in range(schedule.measures)}
+    torch.manual_seed(schedule.seed)
+    method = recipe.build_method(copy.deepcopy(start))
+    optimiser = _optimiser(method, schedule)
+    fabric = Fabric(
+        devices=1,
+        precision="bf16-mixed" if recipe.encoder.precision == "bfloat16" else "32-true",
+        loggers=TensorBoardLogger(out, name="tensorboard", version=""),
+    )
+    wrapped, optimiser = fabric.setup(method, optimiser)
+    wrapped.mark_forward_method("loss")
+
+    begun, best = _resume(folder, method, optimiser)
+    if begun == 0 and held_out is not None:
+        best = _measure(fabric, folder, method, held_out, 0, best)
+    saved_at = time.monotonic()
+    stream = batches(train, sampler, recipe.policy(), start=begun, stop=steps, threads=schedule.threads)
+    with progress("training", steps) as advance:
+        advance(begun)
+        for step, batch in enumerate(stream, start=begun):
+            now = Progress(step, steps, step / sampler.steps_per_epoch)
+            _set_rates(optimiser, schedule, now)
+            wrapped.train()
+            loss = wrapped.loss(_prepared(batch, method, fabric.device), now)
+            _check_finite(loss.total, step)
+            fabric.backward(loss.total)
+            method.before_step(now)
+            if schedule.clip:
+                fabric.clip_gradients(wrapped, optimiser, max_norm=schedule.clip, error_if_nonfinite=False)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            method.after_step(now)
+
+            total, parts = loss.total.item(), {name: value.item() for name, value in loss.parts.items()}
+            rate = optimiser.param_groups[0]["lr"]
+            _log(fabric, folder, step, {"epoch": now.epoch, "loss": total, "lr": rate, **parts})
+            advance(note=f"loss {total:.3f}, held-out {HEADLINE} {best:.3f}")
+            done = step + 1
+            if done in measured and held_out is not None:
+                best = _measure(fabric, folder, method, held_out, done, best)
+            if done in measured or done == steps or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                _save(folder, method, optimiser, done, best)
+                saved_at = time.monotonic()
+    if held_out is None:
+        return _kept(method)
+    return Encoder.load(folder.best)
+
+
+def _optimiser(method: Method, schedule: Schedule) -> torch.optim.Optimizer:
+    """The method's trainable parameters in four groups: encoder or not, decayed or not."""
+    ours = {id(parameter) for parameter in method.encoder.parameters()}
+    student = getattr(method, "student", None)  # a teacher's encoder is kept, its student's is trained
+    if student is not None:
+        ours |= {id(parameter) for parameter in student[0].parameters()}
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in method.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((id(parameter) in ours, parameter.ndim > 1), []).append(parameter)
+    settings: list[dict[str, Any]] = [
+        {"params": parameters, "rate": 1.0 if of_encoder else schedule.head_lr, "decayed": decayed}
+        for (of_encoder, decayed), parameters in groups.items()
+    ]
+    if schedule.optimiser == "sgd":
+        return torch.optim.SGD(settings, lr=schedule.lr, momentum=0.9)
+    return torch.optim.AdamW(settings, lr=schedule.lr)
+
+
+def _set_rates(optimiser: Any, schedule: Schedule, now: Progress) -> None:
+    """Linear warm-up, then half a cosine to zero; weight decay on its own cosine."""
+    warm = min(0.5, schedule.warmup_epochs / schedule.epochs)
+    if now.fraction < warm:
+        factor = (now.step + 1) / (warm * now.steps + 1)
+    else:
+        factor = cosine(1.0, 0.0, (now.fraction - warm) / (1 - warm))
+    decay = cosine(*schedule.weight_decay, now.fraction)
+    for group in optimiser.param_groups:
+        group["lr"] = schedule.lr * group["rate"] * factor
+        group["weight_decay"] = decay if group["decayed"] else 0.0
+
+
+def _prepared(batch: Batch, method: Method, device: torch.device) -> Views:
+    prepare = _kept(method).prepare
+    crops = [[prepare(pictures) for pictures in pictured] for pictured in (batch.globals, batch.locals)]
+    return Views(crops[0], batch.products.to(device), crops[1])
+
+
+def _kept(method: Method) -> Encoder:
+    encoder = method.encoder
+    assert isinstance(encoder, Encoder)
+    return encoder
+
+
+def _check_finite(loss: Tensor, step: int) -> None:
+    if not torch.isfinite(loss):
+        raise NatviewsError(
+            f"The loss became {float(loss)} at step {step}; try a tenth of the learning rate "
+            "(--set training.lr=...) or --set training.precision=float32."
+        )
+
+
+def _measure(
+    fabric: Fabric, folder: Folder, method: Method, held_out: PackedPhotos, step: int, best: float
+) -> float:
+    """Measures the encoder on held-out products, keeps it if it is the best so far, and returns the best."""
+    encoder = _kept(method)
+    result: Retrieval = measure(features_of(encoder, held_out, "measuring"), held_out.catalog)
+    means = {name: float(result.values[name].mean()) for name in SHOWN}
+    _log(fabric, folder, step, {f"held_out_{name}": value for name, value in means.items()})
+    if means[HEADLINE] > best:
+        encoder.save(folder.best, card={"step": step, **means})
+        return means[HEADLINE]
+    return best
+
+
+def _log(fabric: Fabric, folder: Folder, step: int, values: dict[str, float]) -> None:
+    with folder.log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": step, **values}) + "\n")
+    fabric.log_dict(values, step)
+
+
+def _save(folder: Folder, method: Method, optimiser: Any, step: int, best: float) -> None:
+    state = {
+        "method": method.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "step": step,
+        "best": best,
+        "rng": torch.get_rng_state(),
+    }
+    save_checkpoint(folder.checkpoint, state)
+
+
+def _resume(folder: Folder, method: Method, optimiser: Any) -> tuple[int, float]:
+    """The step to go on from and the best held-out figure so far; the log forgets what came after."""
+    state = load_checkpoint(folder.checkpoint)
+    if state is None:
+        folder.log.unlink(missing_ok=True)
+        return 0, -1.0
+    method.load_state_dict(state["method"])
+    optimiser.load_state_dict(state["optimiser"])
+    torch.set_rng_state(state["rng"])
+    kept = [line for line in _lines(folder.log) if _belongs(json.loads(line), state["step"])]
+    folder.log.write_text("".join(kept), encoding="utf-8")
+    return state["step"], state["best"]
+
+
+def _belongs(entry: dict[str, float], steps_done: int) -> bool:
+    """Whether a log entry is from before a checkpoint: losses of steps done, measurements up to it."""
+    return entry["step"] < steps_done + ("loss" not in entry)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    if path.exists():
+        with path.open(encoding="utf-8") as file:
+            yield from (line for line in file if line.endswith("\n"))  # a kill may leave half a line
+
+
+def fastest_precision(encoder: Encoder, *, size: int, batch: int = 32) -> Precision:
+    """float32 or bfloat16, whichever trains this encoder faster here: a few steps of each are timed.
+
+    Networks differ: bf16 made a ResNet-18 7 times faster and a network of depthwise convolutions 2.4 times
+    on AVX-512 cores, and is slower where the processor has to emulate it.
+    """
+    pictures = torch.zeros(batch, size, size, 3, dtype=torch.uint8)
+    seconds: dict[Precision, list[float]] = {"float32": [], "bfloat16": []}
+    copied = copy.deepcopy(encoder).train()
+    for _ in range(3):
+        for precision, taken in seconds.items():
+            begun = time.perf_counter()
+            with torch.autocast(copied.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                features = copied(copied.prepare(pictures))
+            features.float().square().mean().backward()
+            taken.append(time.perf_counter() - begun)
+    # The first round of each also sets up kernels.
+    return min(seconds, key=lambda precision: np.median(seconds[precision][1:]))

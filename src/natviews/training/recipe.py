@@ -1,0 +1,150 @@
+"""A recipe: one choice on each of the three axes (pairing, views, method), an encoder and a schedule."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
+
+import torch
+import yaml
+
+from natviews.config import check, choose, did_you_mean, load_recipe, resolved, with_settings
+from natviews.encoders import Architecture, described_by
+from natviews.methods import METHODS, Method
+from natviews.types import NatviewsError
+from natviews.views import POLICIES, Policy, policy
+
+Pairing = Literal["natural", "augmented", "both"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long and how fast to train.
+
+    `batch` is in products; `epochs` passes over all products; `lr` is the peak, reached linearly over
+    `warmup_epochs` and then falling to zero on a cosine; `weight_decay` goes from its first to its second
+    value on a cosine and spares biases and norms; `head_lr` multiplies the rate of all that is not the
+    encoder; `clip` bounds the gradient's norm (0: not); `measures` is how often held-out products are
+    measured; `threads` make views.
+    """
+
+    epochs: int = 100
+    batch: int = 128
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    lr: float = 1e-3
+    head_lr: float = 1.0
+    warmup_epochs: float = 5
+    weight_decay: tuple[float, float] = (0.05, 0.05)
+    clip: float = 0.0
+    measures: int = 10
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    seed: int = 0
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 2 or self.lr <= 0 or self.measures < 1 or self.threads < 1:
+            raise NatviewsError(
+                "training: epochs, measures and threads must be at least 1, batch at least 2, lr above 0."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Checked when it is made, before a photo is opened. `views`, `method` are a name and its parameters.
+
+    `weights` are what the encoder starts from: a safetensors file, an encoder's folder, `pretrained`
+    (fetched by timm), or nothing.
+    """
+
+    pairing: Pairing = "natural"
+    views: Mapping[str, Any] = field(default_factory=lambda: {"name": "simclr"})
+    method: Mapping[str, Any] = field(default_factory=lambda: {"name": "simclr"})
+    encoder: Architecture = field(default_factory=lambda: Architecture(name="small", size=64))
+    weights: str | None = None
+    training: Schedule = field(default_factory=Schedule)
+
+    @classmethod
+    def load(cls, name: str, settings: list[str] | None = None, *, weights: str | None = None) -> "Recipe":
+        """The recipe of that name (or in a YAML file), with `block.name=value` settings laid over it."""
+        values = load_recipe(name) | ({"weights": weights} if weights else {})
+        return cls.of(with_settings(values, settings or []))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Recipe":
+        """A recipe of plain values. Raises NatviewsError naming what does not exist or fit."""
+        known = [f.name for f in fields(cls)]
+        for block in values:
+            if block not in known:
+                raise NatviewsError(f"A recipe has no {block!r}; {did_you_mean(block, known)}")
+        values = {key: value for key, value in values.items() if value is not None}
+        encoder = _named(values.get("encoder", {"name": "small", "size": 64}), "encoder")
+        if "weights" in values:  # what a weights file says of itself, unless the recipe says otherwise
+            encoder = described_by(values["weights"]) | encoder
+        architecture = Architecture(**check(Architecture, encoder, "encoder"))
+        schedule = Schedule(**check(Schedule, values.get("training", {}), "training"))
+        size = {"size": architecture.size}
+        views = _completed(values.get("views", "simclr"), "views", POLICIES, size)
+        method = _completed(values.get("method", "simclr"), "method", METHODS, {})
+        recipe = cls(views=views, method=method, encoder=architecture, training=schedule, **_plain(values))
+        recipe.policy()
+        return recipe
+
+    def policy(self) -> Policy:
+        """The view policy."""
+        return policy(self.views["name"], **_without_name(self.views))
+
+    def build_method(self, encoder: torch.nn.Module) -> Method:
+        """The method around an encoder."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.training.seed)
+            return METHODS[self.method["name"]](encoder, **_without_name(self.method))
+
+    def with_precision(self, precision: Literal["float32", "bfloat16"]) -> "Recipe":
+        """The recipe with the numbers' precision settled."""
+        return replace(
+            self,
+            encoder=replace(self.encoder, precision=precision),
+            training=replace(self.training, precision=precision),
+        )
+
+    def to_yaml(self) -> str:
+        """All of it, defaults included; `Recipe.load` of this text gives the recipe again."""
+        values = asdict(self) | {"views": dict(self.views), "method": dict(self.method)}
+        return yaml.safe_dump(_as_plain(values), sort_keys=False, allow_unicode=True)
+
+
+def _named(block: Any, kind: str) -> dict[str, Any]:
+    """A block given by its name alone (`views: simclr`) or as a mapping with one."""
+    values = {"name": block} if isinstance(block, str) else dict(block)
+    if kind != "encoder" and "name" not in values:
+        raise NatviewsError(f"The block `{kind}` needs a name.")
+    return values
+
+
+def _completed(
+    block: Any, kind: str, choices: Mapping[str, Callable[..., Any]], unless_given: dict[str, Any]
+) -> dict[str, Any]:
+    """The block with every parameter of what it names: as given, else `unless_given`, else the default."""
+    values = _named(block, kind)
+    make = choose(values["name"], choices, "view policy" if kind == "views" else kind)
+    checked = check(make, unless_given | _without_name(values), f"{kind} {values['name']}")
+    return {"name": values["name"], **resolved(make, checked)}
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {key: values[key] for key in ("pairing", "weights") if key in values}
+    if plain.get("pairing", "natural") not in ("natural", "augmented", "both"):
+        hint = did_you_mean(str(plain["pairing"]), ("natural", "augmented", "both"))
+        raise NatviewsError(f"There is no pairing {plain['pairing']!r}; {hint}")
+    return plain
+
+
+def _without_name(block: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in block.items() if key != "name"}
+
+
+def _as_plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_as_plain(inner) for inner in value]
+    return value

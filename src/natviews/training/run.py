@@ -1,0 +1,140 @@
+"""A run: from a catalogue and a recipe to a folder with an encoder that knows where it came from."""
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from natviews.catalog import Catalog, PackedPhotos, pack, with_split, write_quarantine
+from natviews.encoders import CARD, Encoder, stored_size
+from natviews.files import whole_file
+from natviews.progress import progress
+from natviews.training.loop import fastest_precision, fit
+from natviews.training.measuring import choose_head, features_of, measure
+from natviews.training.recipe import Recipe
+from natviews.training.sampler import PairSampler
+from natviews.types import NatviewsError
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run's folder: `encoder/` (trained), `start/` (what it began from, with its own head)."""
+
+    folder: Path
+
+    @property
+    def encoder(self) -> Path:
+        return self.folder / "encoder"
+
+    @property
+    def start(self) -> Path:
+        return self.folder / "start"
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe.load(str(self.folder / "run.yaml"))
+
+    def curves(self) -> list[dict[str, float]]:
+        """What was logged, step by step."""
+        log = self.folder / "metrics.jsonl"
+        return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+
+
+def train(catalog: Catalog, recipe: Recipe, out: Path) -> Run:
+    """Trains an encoder on the catalogue's `train` split and chooses it, and its head, on `val`.
+
+    Run again with the same arguments it continues, or finds that it has finished. Raises NatviewsError
+    where `out` holds a run of another recipe or catalogue.
+    """
+    run = Run(out)
+    packed = with_split(pack(catalog, stored_size(recipe.encoder.size)), recipe.training.seed)
+    recipe = _settle(run, recipe, packed)
+    if (run.encoder / CARD).exists():
+        return run
+    write_quarantine(packed.quarantine, out / "quarantine.csv")
+    learn, held_out = packed.take(packed.catalog.splits == "train"), _held_out(packed)
+    start = Encoder.create(recipe.encoder, weights=recipe.weights, seed=recipe.training.seed)
+    if not (run.start / CARD).exists():
+        _finish(start, learn, held_out, run.start, {"pretrained": recipe.weights is not None})
+    start.head = None
+    trained = fit(recipe, start, learn, held_out, out)
+    sampler = PairSampler(learn.catalog, pairing=recipe.pairing, batch=2, seed=0)
+    card = {
+        "recipe": yaml.safe_load(recipe.to_yaml()),
+        "catalog": packed.catalog.digest,
+        "photos": len(learn),
+        "products": len(learn.catalog.products),
+        "share_with_two_photos": sampler.share_with_two,
+        "quarantined": len(packed.quarantine),
+    }
+    _finish(trained, learn, held_out, run.encoder, card)
+    return run
+
+
+def _settle(run: Run, recipe: Recipe, packed: PackedPhotos) -> Recipe:
+    """Writes `run.yaml` with every choice in it, or checks that it is the same run as before."""
+    path = run.folder / "run.yaml"
+    if path.exists():
+        earlier = run.recipe
+        if recipe.training.precision == "auto":
+            recipe = recipe.with_precision(earlier.encoder.precision)
+        header = path.read_text(encoding="utf-8").split("\n", 1)[0]
+        _refuse_other(run, earlier.to_yaml(), recipe.to_yaml(), header, _header(packed))
+        return recipe
+    precision = recipe.training.precision
+    if precision == "auto":
+        with progress("timing float32 and bfloat16"):
+            precision = fastest_precision(Encoder.create(recipe.encoder), size=recipe.policy().size)
+    recipe = recipe.with_precision(precision)
+    with whole_file(path) as temporary:
+        temporary.write_text(f"{_header(packed)}\n{recipe.to_yaml()}", encoding="utf-8")
+    return recipe
+
+
+def _header(packed: PackedPhotos) -> str:
+    return f"# catalogue {packed.catalog.digest}: {len(packed)} photos in {packed.catalog.folder}"
+
+
+def _refuse_other(run: Run, earlier: str, now: str, earlier_catalog: str, catalog: str) -> None:
+    if earlier_catalog.split(":")[0] != catalog.split(":")[0]:
+        raise NatviewsError(f"{run.folder} holds a run on another catalogue; choose another --out.")
+    changed = [
+        line
+        for line in difflib.unified_diff(earlier.splitlines(), now.splitlines(), lineterm="", n=0)
+        if line[:1] in "+-" and line[:3] not in ("+++", "---")
+    ]
+    if changed:
+        raise NatviewsError(
+            f"{run.folder} holds a run of another recipe (- then, + now): {'; '.join(changed)}. "
+            "Choose another --out, or give the same settings to continue."
+        )
+
+
+def _held_out(packed: PackedPhotos) -> PackedPhotos | None:
+    """The validation photos, if any product among them has two and there is another to tell it from."""
+    rows = packed.catalog.splits == "val"
+    if not rows.any():
+        return None
+    held_out = packed.take(rows)
+    usable = held_out.catalog.statistics()
+    return held_out if usable.share_with_two > 0 and usable.products > 1 else None
+
+
+def _finish(
+    encoder: Encoder, learn: PackedPhotos, held_out: PackedPhotos | None, folder: Path, card: dict[str, Any]
+) -> None:
+    """Gives the encoder the head that does best on held-out products, and saves it."""
+    if held_out is not None and learn.catalog.statistics().share_with_two > 0:
+        features = features_of(encoder, learn, "features of training photos")
+        held_out_features = features_of(encoder, held_out, "features of held-out photos")
+        choice = choose_head(features, learn.catalog, held_out_features, held_out.catalog)
+        encoder.head = choice.head
+        result = measure(encoder.through_head(held_out_features), held_out.catalog)
+        card |= {
+            "held_out": {name: float(values.mean()) for name, values in result.values.items()},
+            "head_map@r_by_shrinkage": {str(key): value for key, value in choice.tried.items()},
+        }
+    encoder.save(folder, card=card)

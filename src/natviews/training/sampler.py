@@ -1,0 +1,69 @@
+"""Which photos make the views of a step: two photos of one product, one photo twice, or either."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from natviews.catalog import Catalog
+from natviews.training.recipe import Pairing
+from natviews.types import NatviewsError
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What one row of a batch shows: photos `rows` (one, or two) of the product numbered `product`."""
+
+    product: int
+    rows: tuple[int, ...]
+    rng_key: tuple[int, ...]
+    """Seeds the views: chance depends on seed, step and place alone, never on threads or restarts."""
+
+
+class PairSampler:
+    """Draws batches in which no two rows show the same product, nor two near-identical ones.
+
+    `natural`: two photos of the product, or one twice where it has no second; `augmented`: one photo
+    twice; `both`: either, at random. An epoch takes every product once. The catalogue needs the columns
+    `dup_group` and `near_dup_within`: one product of a group is taken per epoch, near-copies never.
+    """
+
+    def __init__(self, catalog: Catalog, *, pairing: Pairing, batch: int, seed: int) -> None:
+        fresh = np.flatnonzero(catalog.column("near_dup_within") != "1")
+        products = {
+            name: kept
+            for name, rows in catalog.products.items()
+            if len(kept := np.intersect1d(rows, fresh, assume_unique=True))
+        }
+        group_of = dict(zip(catalog.product_ids.tolist(), catalog.column("dup_group").tolist(), strict=True))
+        groups: dict[str, list[np.ndarray]] = {}
+        for name, rows in products.items():
+            groups.setdefault(group_of[name], []).append(rows)
+        self._groups = list(groups.values())
+        if len(self._groups) < 2:
+            raise NatviewsError("Training needs at least two products; the split `train` has fewer.")
+        self.batch = min(batch, len(self._groups))
+        self.pairing, self.seed = pairing, seed
+        self.share_with_two = float(np.mean([len(rows) > 1 for rows in products.values()]))
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The last batch of an epoch is whole or not taken."""
+        return len(self._groups) // self.batch
+
+    def draw(self, step: int) -> list[Draw]:
+        """The batch of this step; the same for the same seed, whatever was drawn before."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if self._order[0] != epoch:
+            self._order = (epoch, np.random.default_rng([self.seed, 0, epoch]).permutation(len(self._groups)))
+        numbers = self._order[1][position * self.batch : (position + 1) * self.batch]
+        return [self._draw_one(int(number), (self.seed, 1, step, place)) for place, number in enumerate(numbers)]
+
+    def _draw_one(self, number: int, key: tuple[int, ...]) -> Draw:
+        rng = np.random.default_rng(key)
+        alternatives = self._groups[number]
+        rows = alternatives[rng.integers(len(alternatives))]
+        natural = self.pairing == "natural" or (self.pairing == "both" and rng.random() < 0.5)
+        count = 2 if natural and len(rows) > 1 else 1
+        chosen = rng.choice(rows, size=count, replace=False)
+        return Draw(number, tuple(int(row) for row in chosen), (*key, 2))
