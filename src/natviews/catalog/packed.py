@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from natviews.catalog.catalog import Catalog
-from natviews.catalog.duplicates import Hashes, perceptual_hashes
 from natviews.catalog.decode import BadPhoto, read_photo
+from natviews.catalog.duplicates import Hashes, perceptual_hashes
 from natviews.files import whole_file
 from natviews.progress import progress
 from natviews.types import NatviewsError, Photo
@@ -137,7 +137,9 @@ def _write(catalog: Catalog, longest: int, pixels: Path, index: Path) -> None:
             rows.append((offset, height, width, shape_hash, colour_hash, reason))
             file.write(photo.tobytes())
             offset += photo.size
-    columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), INDEX.types, strict=True)]
+    columns = [
+        pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), INDEX.types, strict=True)
+    ]
     with whole_file(index) as temporary:  # written after the pixels: its presence says they are whole
         pa.parquet.write_table(pa.table(columns, schema=INDEX), temporary)
 

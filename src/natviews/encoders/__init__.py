@@ -1,5 +1,16 @@
 from natviews.encoders.embedding import embed_catalog, stored_size
 from natviews.encoders.encoder import CARD, Architecture, Encoder, Precision, described_by
 from natviews.encoders.head import Whitening
+from natviews.encoders.memory import keep_freed_memory
 
-__all__ = ["CARD", "Architecture", "Encoder", "Precision", "Whitening", "described_by", "embed_catalog", "stored_size"]
+__all__ = [
+    "CARD",
+    "Architecture",
+    "Encoder",
+    "Precision",
+    "Whitening",
+    "described_by",
+    "embed_catalog",
+    "keep_freed_memory",
+    "stored_size",
+]

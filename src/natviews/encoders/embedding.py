@@ -94,7 +94,9 @@ def _embed_chunk(encoder: Encoder, chunk: Catalog, made_by: Provenance, advance:
     vectors = encoder.through_head(features)
     embeddings = Embeddings(chunk.ids[rows], chunk.product_ids[rows], vectors, made_by, extra)
     table = embeddings_table(embeddings)
-    return table.replace_schema_metadata({**table.schema.metadata, BAD: json.dumps([astuple(b) for b in bad])})
+    return table.replace_schema_metadata(
+        {**table.schema.metadata, BAD: json.dumps([astuple(b) for b in bad])}
+    )
 
 
 def _decoded(chunk: Catalog, longest: int) -> Iterator[tuple[int, Photo, np.ndarray | BadPhoto]]:

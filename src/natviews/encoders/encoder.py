@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from natviews import __version__
 from natviews.config import check, did_you_mean
 from natviews.encoders.head import Whitening
+from natviews.encoders.memory import keep_freed_memory
 from natviews.encoders.small import SmallNet
 from natviews.files import whole_file
 from natviews.types import NatviewsError
@@ -52,7 +53,11 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.name not in OWN and not timm.is_model(self.name):
             hint = did_you_mean(self.name, [*OWN, *timm.list_models()])
-            hint = hint if hint.startswith("did") else "see `python -c 'import timm; print(timm.list_models())'`."
+            hint = (
+                hint
+                if hint.startswith("did")
+                else "see `python -c 'import timm; print(timm.list_models())'`."
+            )
             raise NatviewsError(f"There is no encoder {self.name!r}; {hint}")
         if not 16 <= self.size <= 2048 or not 0.1 <= self.crop <= 1:
             raise NatviewsError(f"encoder: size {self.size} must be 16 to 2048, crop {self.crop} 0.1 to 1.")
@@ -71,7 +76,9 @@ class Encoder(nn.Module):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255, persistent=False)
 
     @classmethod
-    def create(cls, architecture: Architecture, *, weights: str | Path | None = None, seed: int = 0) -> "Encoder":
+    def create(
+        cls, architecture: Architecture, *, weights: str | Path | None = None, seed: int = 0
+    ) -> "Encoder":
         """A new encoder: random by `seed`, or with `weights`: a safetensors file, a folder that `save`
         wrote, or `pretrained` for those that timm fetches from its hub.
 
@@ -126,6 +133,7 @@ class Encoder(nn.Module):
     @torch.inference_mode()
     def features(self, photos: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Unit features, (b, dim) float32 a batch, of photos (H, W, 3) uint8, in their order."""
+        keep_freed_memory()
         was_training = self.training
         self.eval()
         try:

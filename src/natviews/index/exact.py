@@ -23,7 +23,12 @@ class ExactIndex:
         return len(self.embeddings)
 
     def search(
-        self, queries: np.ndarray, k: int, *, where: np.ndarray | None = None, query_ids: np.ndarray | None = None
+        self,
+        queries: np.ndarray,
+        k: int,
+        *,
+        where: np.ndarray | None = None,
+        query_ids: np.ndarray | None = None,
     ) -> Matches:
         """The `k` nearest photos of each query.
 

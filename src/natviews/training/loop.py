@@ -15,7 +15,7 @@ from lightning.fabric.loggers import TensorBoardLogger
 from torch import Tensor, nn
 
 from natviews.catalog import PackedPhotos
-from natviews.encoders import Encoder, Precision
+from natviews.encoders import Encoder, Precision, keep_freed_memory
 from natviews.evaluation import Retrieval
 from natviews.methods import Method, Progress, Views
 from natviews.methods.parts import cosine
@@ -50,11 +50,14 @@ class Folder:
         return self.path / "metrics.jsonl"
 
 
-def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPhotos | None, out: Path) -> Encoder:
+def fit(
+    recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPhotos | None, out: Path
+) -> Encoder:
     """Trains the method around a copy of `start` and returns the encoder that did best on held-out products.
 
     Continues from the last checkpoint in `out`. Without products to hold out it returns the last encoder.
     """
+    keep_freed_memory()
     schedule, folder = recipe.training, Folder(out)
     sampler = PairSampler(train.catalog, pairing=recipe.pairing, batch=schedule.batch, seed=schedule.seed)
     steps = schedule.epochs * sampler.steps_per_epoch
@@ -214,12 +217,13 @@ def _lines(path: Path) -> Iterator[str]:
             yield from (line for line in file if line.endswith("\n"))  # a kill may leave half a line
 
 
-def fastest_precision(encoder: Encoder, *, size: int, batch: int = 32) -> Precision:
+def fastest_precision(encoder: Encoder, *, size: int, batch: int = 64) -> Precision:
     """float32 or bfloat16, whichever trains this encoder faster here: a few steps of each are timed.
 
     Networks differ: bf16 made a ResNet-18 7 times faster and a network of depthwise convolutions 2.4 times
     on AVX-512 cores, and is slower where the processor has to emulate it.
     """
+    keep_freed_memory()
     pictures = torch.zeros(batch, size, size, 3, dtype=torch.uint8)
     seconds: dict[Precision, list[float]] = {"float32": [], "bfloat16": []}
     copied = copy.deepcopy(encoder).train()

@@ -51,7 +51,9 @@ class Crops:
         left = rng.uniform(0, width - box_width)
         if self.area == (1, 1):
             top, left = (height - box_height) / 2, (width - box_width) / 2
-        homography = np.array([[box_width / self.size, 0, left], [0, box_height / self.size, top], [0, 0, 1.0]])
+        homography = np.array(
+            [[box_width / self.size, 0, left], [0, box_height / self.size, top], [0, 0, 1.0]]
+        )
         return View(source, self.size, homography, names=("crop",))
 
     def _box(self, height: int, width: int, rng: np.random.Generator) -> tuple[float, float]:

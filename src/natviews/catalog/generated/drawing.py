@@ -4,15 +4,18 @@ All coordinates are in the unit square, x to the right and y downwards; widths a
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Points: TypeAlias = npt.NDArray[np.float32]
-"""A run of points, shape (n, 2), in the unit square."""
+Points: TypeAlias = npt.NDArray[Any]
+"""A run of points, float32 (n, 2), in the unit square."""
 
 Spot: TypeAlias = tuple[float, float]
+
+Segment: TypeAlias = Spot | tuple[Spot, ...]
+"""Where a path goes next: straight to a spot, or by a curve's controls to its end."""
 
 Paint = Literal[
     "pattern", "main", "second", "third", "inner", "dark", "light", "silver", "gold", "oak", "walnut"
@@ -24,14 +27,14 @@ CURVE_STEPS = 14
 
 @dataclass(frozen=True)
 class Part:
-    """A filled area; with several rings the inner ones are holes.
+    """A filled area.
 
     `turn` rotates the pattern in degrees; `form` chooses the shading: flat, soft like a filled bag,
     round like something from a lathe; `gloss` in [0, 1] is the strength of the highlight;
     `tone` scales the lightness.
     """
 
-    rings: tuple[Points, ...]
+    outline: Points
     paint: Paint = "pattern"
     turn: float = 0.0
     form: Form = "soft"
@@ -51,7 +54,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Seam:
-    """A line that only changes the lightness below it; `strength` < 0 lightens, `dash` > 0 is a stitch length."""
+    """A line that only changes the lightness of what is below it.
+
+    A `strength` above 0 darkens, one below 0 lightens; a `dash` above 0 is the length of a stitch.
+    """
 
     points: Points
     width: float = 0.004
@@ -60,36 +66,34 @@ class Seam:
 
 
 Layer: TypeAlias = Part | Line | Seam
+
 Drawing: TypeAlias = list[Layer]
 
 
-def path(start: Spot, *segments: Spot | tuple[Spot, ...]) -> Points:
-    """Points along straight runs (a spot) and Bézier curves (controls, then the end spot)."""
-    points = [np.array([start], np.float64)]
-    here: Spot = start
+def path(*segments: Segment) -> Points:
+    """Points from a first spot along straight runs (a spot) and Bézier curves (controls and end spot)."""
+    runs: list[npt.NDArray[Any]] = []
     steps = np.linspace(0, 1, CURVE_STEPS + 1)[1:, None]
     for segment in segments:
-        if isinstance(segment[0], tuple):
-            knots = np.array([here, *segment], np.float64)[:, None, :]
+        knots = np.array(segment, np.float64).reshape(-1, 2)
+        if len(knots) > 1:
+            knots = np.concatenate([runs[-1][-1:], knots])[:, None, :]
             for _ in segment:  # de Casteljau: blend neighbours until one point per step is left
                 knots = knots[:-1] * (1 - steps) + knots[1:] * steps
-            points.append(knots[0])
-            here = segment[-1]
-        else:
-            points.append(np.array([segment], np.float64))
-            here = segment
-    return np.concatenate(points).astype(np.float32)
+            knots = knots[0]
+        runs.append(knots)
+    return np.concatenate(runs).astype(np.float32)
 
 
 def mirrored(half: Points, axis: float = 0.5) -> Points:
     """A closed outline from its right half, which runs from the top of the axis to its bottom."""
-    left = half[::-1] * np.float32([-1, 1]) + np.float32([2 * axis, 0])
+    left = half[::-1] * np.array([-1, 1], np.float32) + np.array([2 * axis, 0], np.float32)
     return np.concatenate([half, left])
 
 
 def flipped(points: Points, axis: float = 0.5) -> Points:
     """The same points seen in a mirror standing on x = axis."""
-    return points * np.float32([-1, 1]) + np.float32([2 * axis, 0])
+    return points * np.array([-1, 1], np.float32) + np.array([2 * axis, 0], np.float32)
 
 
 def both(points: Points) -> tuple[Points, Points]:

@@ -7,7 +7,8 @@ import numpy as np
 
 from natviews.catalog.generated.drawing import Drawing, Line, block, path
 from natviews.catalog.generated.palette import Palette
-from natviews.catalog.generated.raster import Picture, rasterise
+from natviews.catalog.generated.pixels import Mask, Picture
+from natviews.catalog.generated.raster import rasterise
 
 _ANY = Palette(("grey", "black", "white"), (0, 0, 0))
 
@@ -49,7 +50,7 @@ def fold(picture: Picture) -> Picture:
     size = picture.shape[0]
     tall, wide = round(0.52 * height), round(min(0.62 * width, 0.42 * height))
     x, corner = left + (width - wide) // 2, round(0.025 * size)
-    mask = np.zeros((size, size), np.uint8)
+    mask: Mask = np.zeros((size, size), np.uint8)
     cv2.rectangle(mask, (x + corner, top), (x + wide - corner, top + tall - corner), 255, -1)
     mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * corner + 1, 2 * corner + 1)))
     thick = cv2.GaussianBlur(mask, (0, 0), corner * 0.6).astype(np.float32) / np.float32(255)

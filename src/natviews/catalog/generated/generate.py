@@ -1,19 +1,20 @@
 """Catalogues on disk: image files and CSV, made in parallel and the same for any number of workers."""
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from natviews.catalog.generated import listing
+from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.light import Light
-from natviews.catalog.generated.marks import OUR_SHOPS
+from natviews.catalog.generated.marks import OUR_SHOPS, Shop
 from natviews.catalog.generated.palette import Palette
 from natviews.catalog.generated.photo import MIXED, Habits, Shot, plan_shots, render_photo
 from natviews.catalog.generated.product import (
@@ -26,8 +27,8 @@ from natviews.catalog.generated.product import (
 )
 
 COLUMNS = (
-    "image", "product_id", "product_type", "split", "title", "price", "sales", "sellers", "marketplace", "shop",
-    "design_id", "colour", "pattern", "sleeve", "neckline", "watermark", "view_kind", "background",
+    "image", "product_id", "product_type", "split", "title", "price", "sales", "sellers", "marketplace",
+    "shop", "design_id", "colour", "pattern", "sleeve", "neckline", "watermark", "view_kind", "background",
 )  # fmt: skip
 
 Progress = Callable[[int, int], None]
@@ -89,14 +90,17 @@ class Order:
 def list_product(
     item: Item,
     product_id: str,
-    split: str,
+    splits: Mapping[str, str],
     marketplace: "Marketplace",
     key: Sequence[int],
     high_demand: bool = False,
 ) -> Order:
-    """One item as one shop of a marketplace lists and photographs it; `key` seeds all that is drawn."""
+    """One item as one shop of a marketplace lists and photographs it.
+
+    `splits` maps design ids to splits; `key` seeds all that is drawn.
+    """
     rng = np.random.default_rng([_PRODUCT_KEY, *key])
-    shop = marketplace.shops[int(rng.integers(len(marketplace.shops)))]
+    shop = pick(rng, marketplace.shops)
     sales, sellers = listing.draw_demand(rng, high_demand)
     product = Product(
         product_id=product_id,
@@ -109,7 +113,7 @@ def list_product(
         sellers=sellers,
     )
     shots = plan_shots(marketplace.habits, item.design.product_type, np.random.default_rng([_SHOT_KEY, *key]))
-    return Order(product, tuple(shots), split, marketplace.name)
+    return Order(product, tuple(shots), splits[item.design.design_id], marketplace.name)
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ class Marketplace:
     """A place of sale: its shops, how they photograph, and how they write titles and prices."""
 
     name: str
-    shops: tuple
+    shops: tuple[Shop, ...]
     habits: Habits
     loud: bool
     price_noise: float
@@ -141,7 +145,7 @@ def generate_catalog(
     items = draw_items(products, seed)
     splits = draw_splits(items, seed)
     orders = [
-        list_product(item, f"p{number:05d}", splits[item.design.design_id], market, (seed, number))
+        list_product(item, f"p{number:05d}", splits, market, (seed, number))
         for number, item in enumerate(items)
     ]
     return write_catalog(folder, orders, size=size, workers=workers, progress=progress)
@@ -150,14 +154,13 @@ def generate_catalog(
 def write_catalog(
     folder: Path, orders: Sequence[Order], *, size: int, workers: int, progress: Progress | None = None
 ) -> Path:
-    """Photograph all orders into `folder/images` and write `folder/catalog.csv`, which appears last and whole."""
+    """Photograph all orders into `folder/images`; write `folder/catalog.csv` last and whole."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, str]] = []
     done = 0
     with _one_thread_per_call(), ThreadPoolExecutor(max(workers, 1)) as pool:
-        for group, written in pool.map(
-            lambda group: (group, _photograph(folder, group, size)), _by_design(orders)
-        ):
+        groups = _by_design(orders)
+        for group, written in zip(groups, pool.map(partial(_photograph, folder, size), groups), strict=True):
             rows += written
             for _ in group:
                 done += 1
@@ -169,7 +172,7 @@ def write_catalog(
 
 @contextmanager
 def _one_thread_per_call() -> Iterator[None]:
-    """Keep OpenCV from starting threads of its own: the pool's threads, one per worker, already fill the cores."""
+    """Keep OpenCV from starting threads of its own: the pool already has one per worker."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -185,19 +188,17 @@ def _by_design(orders: Sequence[Order]) -> list[list[Order]]:
     return list(groups.values())
 
 
-def _photograph(folder: Path, orders: Iterable[Order], size: int) -> list[dict[str, str]]:
+def _photograph(folder: Path, size: int, orders: Sequence[Order]) -> list[dict[str, str]]:
     """Write the photos of one design's products and return their rows."""
     rows: list[dict[str, str]] = []
-    design_pictures: DesignPictures | None = None
+    design_pictures = DesignPictures(orders[0].product.design, size)
     for order in orders:
-        design_pictures = design_pictures or DesignPictures(order.product.design, size)
         pictures = ProductPictures(design_pictures, order.product)
         for number, shot in enumerate(order.shots):
             name = f"images/{order.product.product_id}_{number}.jpg"
             quality = Light.draw(np.random.default_rng([shot.seed, 1]), shot.care).quality
-            encoded = cv2.imencode(
-                ".jpg", render_photo(pictures, shot, size), [cv2.IMWRITE_JPEG_QUALITY, quality]
-            )[1]
+            photo = render_photo(pictures, shot, size)
+            encoded = cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
             (folder / name).write_bytes(encoded.tobytes())
             rows.append(_row(order, shot, name))
     return rows
@@ -234,5 +235,4 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, st
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(temporary, path)
-    return path
+    return temporary.replace(path)

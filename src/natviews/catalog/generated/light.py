@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Plane: TypeAlias = npt.NDArray[np.float32]
-Photo: TypeAlias = npt.NDArray[np.uint8]
+from natviews.catalog.generated.pixels import Photo, Plane
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Light:
         return cls(
             gains=(float(exposure / warmth), float(exposure * tint), float(exposure * warmth)),
             contrast=float(np.exp(rng.normal(0, 0.1 * rough))),
-            slant=tuple(rng.normal(0, 0.13 * rough, 2).tolist()),
+            slant=(float(rng.normal(0, 0.13 * rough)), float(rng.normal(0, 0.13 * rough))),
             vignette=float(rng.uniform(0, 0.3 * rough)),
             noise=float(rng.uniform(0.6, 1.5 + 6 * rough)),
             blur=float(rng.choice([0.0, 0.0, rng.uniform(0.3, 0.9) * rough])),
@@ -51,9 +48,9 @@ class Light:
             scene = cv2.GaussianBlur(scene, (0, 0), self.blur * size / 256)
         along = np.linspace(-1, 1, size, dtype=np.float32)
         lens = np.float32(1) - np.float32(self.vignette) * along * along / 2
-        light = lens[:, None] * lens[None, :]
+        light: Plane = lens[:, None] * lens[None, :]
         light += np.float32(self.slant[0]) * along[None, :] + np.float32(self.slant[1]) * along[:, None]
-        exposed = scene * (light[:, :, None] * np.float32(self.contrast) * np.float32(self.gains))
+        exposed = scene * (light[:, :, None] * np.float32(self.contrast) * np.array(self.gains, np.float32))
         exposed += np.float32(128 * (1 - self.contrast)) + _grain(size, rng) * np.float32(self.noise)
         return np.clip(exposed, 0, 255).astype(np.uint8)
 
@@ -78,7 +75,7 @@ def cast_shadow(scene: Plane, cover: Plane, rng: np.random.Generator, strength: 
     size = cover.shape[0]
     quarter = cv2.resize(cover, (size // 4, size // 4), interpolation=cv2.INTER_AREA)
     dx, dy = rng.uniform(-0.02, 0.035) * size / 4, rng.uniform(0.008, 0.035) * size / 4
-    moved = cv2.warpAffine(quarter, np.float32([[1, 0, dx], [0, 1, dy]]), quarter.shape[::-1])
+    moved = cv2.warpAffine(quarter, np.array([[1, 0, dx], [0, 1, dy]], np.float32), quarter.shape[::-1])
     soft = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.008, 0.022) * size / 4 + 0.3)
     scene *= 1 - np.float32(strength) * cv2.resize(soft, (size, size))[:, :, None]
 

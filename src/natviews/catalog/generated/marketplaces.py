@@ -20,6 +20,8 @@ from natviews.catalog.generated.photo import PHONE, STUDIO
 OURS = Marketplace("ours", OUR_SHOPS, STUDIO, loud=False, price_noise=0.03)
 THEIRS = Marketplace("theirs", THEIR_SHOPS, PHONE, loud=True, price_noise=0.18)
 
+TRUTH_COLUMNS = ("ours_product_id", "theirs_product_id")
+
 _HIGH_DEMAND = 0.15
 """Share of what only they sell that sells very well: the gap an assortment manager looks for."""
 
@@ -41,44 +43,48 @@ def generate_marketplaces(
     `overlap` is the share of products that both sell: the same design in the same colours, photographed anew.
     Other colourways of one design fall to either side, so most designs have near-misses.
     """
+    ours, theirs = _share_out(products, overlap, seed)
+    total = len(ours) + len(theirs)
+    ours_path = write_catalog(
+        folder / "ours", list(ours.values()), size=size, workers=workers, progress=_part(progress, 0, total)
+    )
+    theirs_path = write_catalog(
+        folder / "theirs",
+        list(theirs.values()),
+        size=size,
+        workers=workers,
+        progress=_part(progress, len(ours), total),
+    )
+    pairs = sorted(
+        (ours[item].product.product_id, theirs[item].product.product_id) for item in ours.keys() & theirs
+    )
+    rows = [dict(zip(TRUTH_COLUMNS, pair, strict=True)) for pair in pairs]
+    return ours_path, theirs_path, write_csv(folder / "truth.csv", TRUTH_COLUMNS, rows)
+
+
+def _share_out(products: int, overlap: float, seed: int) -> tuple[dict[int, Order], dict[int, Order]]:
+    """What either marketplace lists, by the number of the item."""
     shared = round(overlap * products)
     items = draw_items(2 * products - shared, seed)
     splits = draw_splits(items, seed)
     rng = np.random.default_rng([_MEMBERSHIP_KEY, seed])
     order = rng.permutation(len(items))
-    both, our_own, their_own = order[:shared], order[shared:products], order[products:]
+    their_own = order[products:]
     wanted = set(rng.permutation(their_own)[: round(_HIGH_DEMAND * len(their_own))].tolist())
-
-    def listed(market: Marketplace, members: np.ndarray, letter: str, stream: int) -> dict[int, Order]:
-        # Shuffled, so that the numbers in the product ids do not tell which products are the same.
-        return {
-            int(index): list_product(
-                items[index],
-                f"{letter}{number:05d}",
-                splits[items[index].design.design_id],
-                market,
-                (seed, int(index), stream),
-                high_demand=int(index) in wanted,
-            )
-            for number, index in enumerate(rng.permutation(members))
-        }
-
-    ours = listed(OURS, np.concatenate([both, our_own]), "p", 1)
-    theirs = listed(THEIRS, np.concatenate([both, their_own]), "q", 2)
-    total = len(ours) + len(theirs)
-    paths: list[Path] = []
-    for market, orders, before in ((OURS, ours, 0), (THEIRS, theirs, len(ours))):
-        shift = None if progress is None else _shifted(progress, before, total)
-        target = folder / market.name
-        paths.append(write_catalog(target, list(orders.values()), size=size, workers=workers, progress=shift))
-    pairs = sorted(
-        (ours[int(index)].product.product_id, theirs[int(index)].product.product_id) for index in both
-    )
-    rows = [{"ours_product_id": one, "theirs_product_id": other} for one, other in pairs]
-    truth = write_csv(folder / "truth.csv", ("ours_product_id", "theirs_product_id"), rows)
-    return paths[0], paths[1], truth
+    # Shuffled, so that the numbers in the product ids do not tell which products are the same.
+    our_members = rng.permutation(order[:products]).tolist()
+    their_members = rng.permutation(np.concatenate([order[:shared], their_own])).tolist()
+    ours = {
+        item: list_product(items[item], f"p{number:05d}", splits, OURS, (seed, item, 1))
+        for number, item in enumerate(our_members)
+    }
+    theirs = {
+        item: list_product(items[item], f"q{number:05d}", splits, THEIRS, (seed, item, 2), item in wanted)
+        for number, item in enumerate(their_members)
+    }
+    return ours, theirs
 
 
-def _shifted(progress: Progress, before: int, total: int) -> Progress:
-    """The same callback for the second of two catalogues, counting on from the first."""
-    return lambda done, _: progress(before + done, total)
+def _part(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """The same callback for one of several catalogues, counting on from those before."""
+    return progress and (lambda done, _: progress(before + done, total))

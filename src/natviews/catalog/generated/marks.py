@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Photo: TypeAlias = npt.NDArray[np.uint8]
-Plane: TypeAlias = npt.NDArray[np.float32]
+from natviews.catalog.generated.pixels import SUBPIXELS, Mask, Photo, Plane, fill, fill_disc, fixed
 
 _FONTS = (
     cv2.FONT_HERSHEY_DUPLEX,
@@ -38,6 +35,7 @@ class Shop:
 
 def _shop(index: int, name: str) -> Shop:
     rng = np.random.default_rng([64, index])
+    hue = rng.integers(40, 200, 3)
     places = ("corner", "centre", "tiled", "band")
     return Shop(
         name=name,
@@ -46,7 +44,7 @@ def _shop(index: int, name: str) -> Shop:
         opacity=float(rng.uniform(0.3, 0.65)),
         font=index % len(_FONTS),
         dark=bool(index % 3 == 0),
-        hue=tuple(int(level) for level in rng.integers(40, 200, 3)),
+        hue=(int(hue[0]), int(hue[1]), int(hue[2])),
     )
 
 
@@ -74,9 +72,7 @@ OUR_SHOPS = tuple(_shop(index, name) for index, name in enumerate(_OUR_NAMES))
 THEIR_SHOPS = tuple(_shop(index + 8, name) for index, name in enumerate(_THEIR_NAMES))
 
 
-def _write(
-    plane: npt.NDArray[np.uint8], text: str, x: float, y: float, height: float, font: int, value: int = 255
-) -> None:
+def _write(plane: Mask, text: str, x: float, y: float, height: float, font: int, value: int = 255) -> None:
     """Text centred on (x, y) whose capitals are `height` pixels tall."""
     face = _FONTS[font]
     scale = height / 22
@@ -85,23 +81,22 @@ def _write(
     cv2.putText(plane, text, spot, face, scale, value, max(1, round(height / 14)), cv2.LINE_AA)
 
 
-def _logo(plane: npt.NDArray[np.uint8], shop: Shop, x: float, y: float, radius: float) -> None:
+def _logo(plane: Mask, shop: Shop, x: float, y: float, radius: float) -> None:
     thick = max(2, round(radius / 5))
-    centre = (round(x * 16), round(y * 16))
     if shop.figure == 1:
-        cv2.circle(plane, centre, round(radius * 16), 255, thick, cv2.LINE_AA, 4)
-        cv2.circle(plane, centre, round(radius * 6), 255, -1, cv2.LINE_AA, 4)
+        cv2.circle(plane, (round(x), round(y)), round(radius), (255,), thick, cv2.LINE_AA)
+        fill_disc(plane, x, y, 0.4 * radius)
         return
     turn = np.arange(shop.figure) * 2 * np.pi / shop.figure - np.pi / 2
     ring = np.stack([x + radius * np.cos(turn), y + radius * np.sin(turn)], 1)
-    cv2.polylines(plane, [np.round(ring * 16).astype(np.int32)], True, 255, thick, cv2.LINE_AA, 4)
-    cv2.circle(plane, centre, round(radius * 5), 255, -1, cv2.LINE_AA, 4)
+    cv2.polylines(plane, [fixed(ring)], True, (255,), thick, cv2.LINE_AA, SUBPIXELS)
+    fill_disc(plane, x, y, 0.3 * radius)
 
 
 @lru_cache(maxsize=64)
 def watermark_cover(shop: Shop, size: int) -> Plane:
     """Where the shop's watermark lies on a photo, shape (size, size, 1), in [0, opacity]."""
-    plane = np.zeros((size, size), np.uint8)
+    plane: Mask = np.zeros((size, size), np.uint8)
     if shop.place == "corner":
         if shop.figure:
             _logo(plane, shop, 0.86 * size, 0.84 * size, 0.055 * size)
@@ -155,9 +150,7 @@ def draw_parcel(shop: Shop, scene: Plane, rng: np.random.Generator) -> Plane:
     side = np.array([[x + w, y], [x + w + depth, y - lift], [x + w + depth, y + h - lift], [x + w, y + h]])
     card = np.array([98, 146, 188], np.float64) * rng.uniform(0.88, 1.08)
     for face, tone in ((front, 0.95), (top, 1.12), (side, 0.72)):
-        cv2.fillPoly(
-            pixels, [np.round(face * size * 16).astype(np.int32)], (card * tone).tolist(), cv2.LINE_AA, 4
-        )
+        fill(pixels, face * size, tuple((card * tone).tolist()))
     tape = np.array(
         [
             [x + 0.45 * w, y],
@@ -166,13 +159,13 @@ def draw_parcel(shop: Shop, scene: Plane, rng: np.random.Generator) -> Plane:
             [x + 0.55 * w, y],
         ]
     )
-    cv2.fillPoly(pixels, [np.round(tape * size * 16).astype(np.int32)], (150, 190, 215), cv2.LINE_AA, 4)
+    fill(pixels, tape * size, (150, 190, 215))
     ink = np.zeros((size, size), np.uint8)
     if shop.figure:
         _logo(ink, shop, (x + w / 2) * size, (y + 0.38 * h) * size, 0.07 * size)
     _write(ink, shop.name, (x + w / 2) * size, (y + 0.74 * h) * size, 0.055 * size, shop.font)
     cover = ink[:, :, None].astype(np.float32) / np.float32(255)
-    return pixels + (np.float32(shop.hue) - pixels) * cover
+    return pixels + (np.array(shop.hue, np.float32) - pixels) * cover
 
 
 def draw_size_chart(shop: Shop, size: int, rng: np.random.Generator) -> Plane:

@@ -8,8 +8,9 @@ from natviews.catalog.generated.dressing import hang
 from natviews.catalog.generated.light import cast_shadow
 from natviews.catalog.generated.palette import draw_palette
 from natviews.catalog.generated.patterns import draw_pattern
+from natviews.catalog.generated.pixels import Picture
 from natviews.catalog.generated.pose import Pose, cover_over, place
-from natviews.catalog.generated.raster import Picture, rasterise, texture
+from natviews.catalog.generated.raster import rasterise, texture
 from natviews.catalog.generated.scenes import Scene
 from natviews.catalog.generated.shapes import BOTTOMS, GARMENTS, SHAPES
 

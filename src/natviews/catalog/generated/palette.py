@@ -1,13 +1,15 @@
 """Colours: a short list of names that all designs share, and the palettes drawn from it."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Ink: TypeAlias = npt.NDArray[np.float32]
-"""One colour, shape (3,), blue-green-red, 0..255."""
+from natviews.catalog.generated.chance import pick
+
+Ink: TypeAlias = npt.NDArray[Any]
+"""One colour, float32 (3,), blue-green-red, 0..255."""
 
 # Two shades each, as hexadecimal RGB: enough to look like a shop, few enough to say little of a product.
 SHADES: dict[str, tuple[str, str]] = {
@@ -68,10 +70,10 @@ class Palette:
 
 def draw_palette(rng: np.random.Generator, avoid: frozenset[str] = frozenset()) -> Palette:
     """A palette whose main colour is none of `avoid` and whose colours can be told from each other."""
-    main = str(rng.choice([name for name in COLOUR_NAMES if name not in avoid]))
-    pool = _NEUTRALS if main not in _NEUTRALS or rng.random() < 0.35 else COLOUR_NAMES
-    second = str(rng.choice([name for name in pool if _apart(name, main)]))
-    third = str(rng.choice([name for name in COLOUR_NAMES if _apart(name, main) and _apart(name, second)]))
+    main = pick(rng, [name for name in COLOUR_NAMES if name not in avoid])
+    pool: tuple[str, ...] = _NEUTRALS if main not in _NEUTRALS or rng.random() < 0.35 else COLOUR_NAMES
+    second = pick(rng, [name for name in pool if _apart(name, main)])
+    third = pick(rng, [name for name in COLOUR_NAMES if _apart(name, main) and _apart(name, second)])
     shades = rng.integers(0, 2, 3)
     return Palette((main, second, third), (int(shades[0]), int(shades[1]), int(shades[2])))
 

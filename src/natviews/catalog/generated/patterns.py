@@ -10,11 +10,10 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from natviews.catalog.generated.pixels import Plane
 from natviews.catalog.generated.prints import PRINTS
 
-Plane: TypeAlias = npt.NDArray[np.float32]
 Weave: TypeAlias = Callable[["Pattern", Plane, Plane, float], tuple[Plane, Plane]]
 
 

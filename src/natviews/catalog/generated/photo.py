@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from natviews.catalog.generated import light as lighting
+from natviews.catalog.generated.chance import pick, pick_weighted
 from natviews.catalog.generated.dressing import fold, hang
 from natviews.catalog.generated.marks import draw_parcel, draw_size_chart, stamp
 from natviews.catalog.generated.neighbours import add_neighbours
+from natviews.catalog.generated.pixels import Picture, Plane
 from natviews.catalog.generated.pose import Pose, aimed, cover_over, creases, place, slopes
 from natviews.catalog.generated.product import ProductPictures
-from natviews.catalog.generated.raster import Picture, Plane
 from natviews.catalog.generated.scenes import LYING_BACKGROUNDS, Scene, build_scene, draw_rail
 from natviews.catalog.generated.shapes import BOTTOMS, GARMENTS, SOFT
 
@@ -100,17 +101,12 @@ def plan_shots(habits: Habits, product_type: str, rng: np.random.Generator) -> l
         }
         if product_type not in GARMENTS and product_type != "shoe":
             views.pop("size_chart", None)
-        view = _weighted(views, rng)
+        view = pick_weighted(rng, views)
         watermarked = bool(marked and view not in ("box", "size_chart") and rng.random() < 0.9)
         shots.append(
             Shot(view, _background(view, habits, rng), watermarked, habits.care, int(rng.integers(2**62)))
         )
     return shots
-
-
-def _weighted(weights: Mapping[str, float], rng: np.random.Generator) -> str:
-    shares = np.array(list(weights.values()), np.float64)
-    return str(rng.choice(list(weights), p=shares / shares.sum()))
 
 
 def _background(view: str, habits: Habits, rng: np.random.Generator) -> str:
@@ -119,8 +115,8 @@ def _background(view: str, habits: Habits, rng: np.random.Generator) -> str:
     if view == "size_chart":
         return "white"
     lying = view == "lying"
-    return _weighted(
-        {name: w for name, w in habits.backgrounds.items() if not lying or name in LYING_BACKGROUNDS}, rng
+    return pick_weighted(
+        rng, {name: w for name, w in habits.backgrounds.items() if not lying or name in LYING_BACKGROUNDS}
     )
 
 
@@ -161,44 +157,31 @@ def _stage(scene: Scene, pictures: ProductPictures, shot: Shot, rng: np.random.G
 
 def draw_pose(view_kind: str, product_type: str, rng: np.random.Generator) -> Pose:
     """A pose that suits the view."""
-    wave = rng.uniform(0.004, 0.014) * (product_type in SOFT)
-    x, y = rng.uniform(0.44, 0.56), rng.uniform(0.46, 0.53)
-    mirrored = bool(product_type == "shoe" and rng.random() < 0.5)
+    pose = Pose(
+        fill=rng.uniform(0.66, 1.02),
+        x=rng.uniform(0.44, 0.56),
+        y=rng.uniform(0.46, 0.53),
+        angle=rng.normal(0, 3),
+        squeeze=rng.uniform(0.93, 1),
+        lean_x=rng.normal(0, 0.03),
+        wave=rng.uniform(0.004, 0.014) if product_type in SOFT else 0.0,
+        mirrored=bool(product_type == "shoe" and rng.random() < 0.5),
+    )
     if view_kind == "detail":
-        return Pose(rng.uniform(1.6, 2.5), 0.5, 0.5, rng.normal(0, 12), wave=wave, mirrored=mirrored)
+        return replace(pose, fill=rng.uniform(1.6, 2.5), angle=rng.normal(0, 12))
+    if view_kind == "shelf":
+        x, squeeze = rng.uniform(0.35, 0.65), rng.uniform(0.8, 1)
+        return replace(pose, fill=rng.uniform(0.45, 0.68), x=x, angle=0.0, squeeze=squeeze, lean_x=0.0)
     if view_kind == "lying":
         angle = rng.uniform(-180, 180) if rng.random() < 0.4 else rng.normal(0, 28)
-        lean = rng.normal(0, 0.12, 2)
-        return Pose(rng.uniform(0.62, 0.95), x, y, angle, rng.uniform(0.85, 1.0), *lean, wave * 1.8, mirrored)
-    if view_kind == "shelf":
-        return Pose(
-            rng.uniform(0.45, 0.68), rng.uniform(0.35, 0.65), y, 0, rng.uniform(0.8, 1), 0, 0, wave, mirrored
-        )
+        lean_x, lean_y = rng.normal(0, 0.12, 2)
+        return replace(pose, angle=angle, lean_x=lean_x, lean_y=lean_y, wave=1.8 * pose.wave)
     if view_kind == "angle":
-        steep = 0.38 if product_type in GARMENTS else 0.2
-        lean = float(rng.choice([-1, 1])) * rng.uniform(0.08, steep)
-        return Pose(
-            rng.uniform(0.65, 0.95),
-            x,
-            y,
-            rng.normal(0, 5),
-            rng.uniform(0.58, 0.85),
-            lean,
-            rng.normal(0, 0.06),
-            wave,
-            mirrored,
-        )
-    return Pose(
-        rng.uniform(0.66, 1.02),
-        x,
-        y,
-        rng.normal(0, 3),
-        rng.uniform(0.93, 1),
-        rng.normal(0, 0.03),
-        0,
-        wave,
-        mirrored,
-    )
+        # Cloth may be seen from the side; the same lean would lift the feet of furniture off the floor.
+        lean_x = pick(rng, (-1, 1)) * rng.uniform(0.08, 0.38 if product_type in GARMENTS else 0.2)
+        lean_y, squeeze = rng.normal(0, 0.06), rng.uniform(0.58, 0.85)
+        return replace(pose, angle=rng.normal(0, 5), squeeze=squeeze, lean_x=lean_x, lean_y=lean_y)
+    return pose
 
 
 def _set_product(

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from natviews.catalog.generated.raster import Picture, Plane
+from natviews.catalog.generated.pixels import Picture, Plane
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,8 @@ class Pose:
         cos, sin = np.cos(np.deg2rad(self.angle)), np.sin(np.deg2rad(self.angle))
         turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1 / (self.fill * size)]])
         matrix = turn @ lean @ squeeze @ centre
-        corners = np.float32(
-            [[[left, top], [left + width, top], [left, top + height], [left + width, top + height]]]
-        )
+        right, low = left + width, top + height
+        corners = np.array([[[left, top], [right, top], [left, low], [right, low]]], np.float32)
         placed = cv2.perspectiveTransform(corners, matrix)[0]
         down = self.y * size
         if ground is not None:
@@ -70,7 +69,10 @@ def aimed(
 
 
 def place(picture: Picture, matrix: npt.NDArray[np.float64], size: int, bend: Plane | None = None) -> Plane:
-    """The picture in the photo, float32 (size, size, 4), premultiplied; `bend` (2, size, size) moves it by pixels."""
+    """The picture in the photo, float32 (size, size, 4), premultiplied.
+
+    `bend`, (2, size, size), moves it by pixels to the right and downwards.
+    """
     shrink = np.sqrt(abs(np.linalg.det(matrix[:2, :2] / matrix[2, 2])))
     if shrink < 0.6:  # halve first, lest fine patterns flicker
         picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
@@ -87,13 +89,13 @@ def place(picture: Picture, matrix: npt.NDArray[np.float64], size: int, bend: Pl
 
 
 def creases(rng: np.random.Generator, size: int, angle: float) -> Plane:
-    """A height field of folds that fall along `angle` degrees from the vertical, about -1..1, (size, size)."""
+    """A height field of folds `angle` degrees off the vertical, (size, size), about -1..1."""
     fine = rng.standard_normal((5, 11), dtype=np.float32)
     coarse = rng.standard_normal((4, 5), dtype=np.float32)
     side = int(size * 1.5)
     field = 0.6 * cv2.resize(fine, (side, side), interpolation=cv2.INTER_CUBIC)
     field += 0.6 * cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
-    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), angle, 1.0)
+    matrix: Plane = cv2.getRotationMatrix2D((side / 2, side / 2), angle, 1.0)
     matrix[:, 2] -= (side - size) / 2
     return cv2.warpAffine(field, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
 
@@ -101,12 +103,13 @@ def creases(rng: np.random.Generator, size: int, angle: float) -> Plane:
 def slopes(field: Plane) -> Plane:
     """How steeply a height field rises towards the light at the upper left, about -1..1 for `creases`."""
     size = field.shape[0]
-    step = np.float32([[1, 0, size / 128], [0, 1, size / 200]])
+    step = np.array([[1, 0, size / 128], [0, 1, size / 200]], np.float32)
     shifted = cv2.warpAffine(field, step, (size, size), borderMode=cv2.BORDER_REPLICATE)
     return np.clip((field - shifted) * np.float32(6), -1.3, 1.3)
 
 
 def cover_over(pixels: Plane, layer: Plane) -> None:
     """Lay a placed picture, (n, n, 4) premultiplied, over a scene's pixels, (n, n, 3), in place."""
-    pixels *= 1 - layer[:, :, 3:] / np.float32(255)
+    clear: Plane = 1 - layer[:, :, 3:] / np.float32(255)
+    pixels *= clear
     pixels += layer[:, :, :3]

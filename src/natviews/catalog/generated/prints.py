@@ -7,29 +7,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Plane: TypeAlias = npt.NDArray[np.float32]
-Bitmap: TypeAlias = npt.NDArray[np.uint8]
+from natviews.catalog.generated.pixels import SUBPIXELS, Mask, Plane, fill, fill_disc
+
 Print: TypeAlias = Callable[[np.random.Generator, int, float, float, float], Plane]
 
-_SUBPIXELS = 4  # binary places that OpenCV keeps of a coordinate
 
-
-def _stacked(second: Bitmap, third: Bitmap) -> Plane:
+def _stacked(second: Mask, third: Mask) -> Plane:
     return np.stack([second, third]).astype(np.float32) / np.float32(255)
 
 
-def _blank(size: int) -> tuple[Bitmap, Bitmap]:
+def _blank(size: int) -> tuple[Mask, Mask]:
     return np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
-
-
-def _fill(plane: Bitmap, points: npt.NDArray[np.floating], value: int = 255) -> None:
-    fixed = np.round(points * 2**_SUBPIXELS).astype(np.int32)
-    cv2.fillPoly(plane, [fixed], value, cv2.LINE_AA, _SUBPIXELS)
-
-
-def _disc(plane: Bitmap, x: float, y: float, radius: float, value: int = 255) -> None:
-    fixed = (round(x * 16), round(y * 16))
-    cv2.circle(plane, fixed, round(radius * 16), value, -1, cv2.LINE_AA, _SUBPIXELS)
 
 
 def _places(rng: np.random.Generator, size: int, step: float, jitter: float) -> Iterator[tuple[float, float]]:
@@ -45,7 +33,7 @@ def _dots(rng: np.random.Generator, size: int, step: float, duty: float, accent:
     radius, jitter = step * (0.12 + 0.36 * duty), 0.28 * max(0.0, accent - 0.5)
     for number, (x, y) in enumerate(_places(rng, size, step, jitter)):
         plane = third if accent > 0.75 and number % 3 == 0 else second
-        _disc(plane, x, y, radius * (1 + (rng.uniform(-0.5, 0.3) if accent < 0.25 else 0)))
+        fill_disc(plane, x, y, radius * (1 + (rng.uniform(-0.5, 0.3) if accent < 0.25 else 0)))
     return _stacked(second, third)
 
 
@@ -59,15 +47,18 @@ def _floral(rng: np.random.Generator, size: int, step: float, duty: float, accen
             leaf = np.deg2rad(angle + 30)
             end = np.array([x + 1.7 * scale * np.cos(leaf), y + 1.7 * scale * np.sin(leaf)])
             side = np.array([-np.sin(leaf), np.cos(leaf)]) * scale * 0.25
-            middle = (end + [x, y]) / 2
-            _fill(third, np.stack([[x, y], middle + side, end, middle - side]))
+            start = np.array([x, y])
+            middle = (start + end) / 2
+            fill(third, np.stack([start, middle + side, end, middle - side]))
         for turn in range(petals):
             a = np.deg2rad(angle + turn * 360 / petals)
             centre = (round((x + 0.55 * scale * np.cos(a)) * 16), round((y + 0.55 * scale * np.sin(a)) * 16))
             axes = (round(scale * 0.5 * 16), round(scale * 0.5 * width * 16))
-            cv2.ellipse(second, centre, axes, float(np.rad2deg(a)), 0, 360, 255, -1, cv2.LINE_AA, _SUBPIXELS)
-        _disc(third, x, y, scale * 0.62, 0)
-        _disc(third, x, y, scale * 0.24)
+            cv2.ellipse(
+                second, centre, axes, float(np.rad2deg(a)), 0, 360, (255,), -1, cv2.LINE_AA, SUBPIXELS
+            )
+        fill_disc(third, x, y, scale * 0.62, 0)
+        fill_disc(third, x, y, scale * 0.24)
     return _stacked(second, third)
 
 
@@ -83,12 +74,12 @@ def _paisley(rng: np.random.Generator, size: int, step: float, duty: float, acce
     second, third = _blank(size)
     for x, y in _places(rng, size, step, 0.12):
         angle, length = rng.uniform(0, 2 * np.pi), step * (0.6 + 0.5 * duty)
-        _fill(second, _teardrop(x, y, length, angle))
-        _fill(third, _teardrop(x, y, length * 0.68, angle))
-        _fill(third, _teardrop(x, y, length * 0.46, angle), 0)
-        _disc(third, x - np.sin(angle) * length * 0.15, y + np.cos(angle) * length * 0.15, length * 0.07)
+        fill(second, _teardrop(x, y, length, angle))
+        fill(third, _teardrop(x, y, length * 0.68, angle))
+        fill(third, _teardrop(x, y, length * 0.46, angle), 0)
+        fill_disc(third, x - np.sin(angle) * length * 0.15, y + np.cos(angle) * length * 0.15, length * 0.07)
         if accent > 0.5:
-            _disc(second, x + step * 0.5, y, step * 0.06)
+            fill_disc(second, x + step * 0.5, y, step * 0.06)
     return _stacked(second, third)
 
 
@@ -106,12 +97,12 @@ def _leopard(rng: np.random.Generator, size: int, step: float, duty: float, acce
         t = np.linspace(0, 2 * np.pi, 15)[:-1]
         radius = step * (0.24 + 0.16 * duty) * rng.uniform(0.75, 1.15, t.size)
         ring = np.stack([x + radius * np.cos(t), y + radius * np.sin(t) * 0.85], 1)
-        _fill(second, ring)
+        fill(second, ring)
         inner = (ring - [x, y]) * rng.uniform(0.45, 0.6) + [x, y]
-        _fill(second, inner + rng.uniform(-0.06, 0.06, 2) * step, 0)
-        _fill(third, inner)
+        fill(second, inner + rng.uniform(-0.06, 0.06, 2) * step, 0)
+        fill(third, inner)
         gap = rng.uniform(0, 2 * np.pi)
-        _disc(second, x + np.cos(gap) * step * 0.33, y + np.sin(gap) * step * 0.3, step * 0.09, 0)
+        fill_disc(second, x + np.cos(gap) * step * 0.33, y + np.sin(gap) * step * 0.3, step * 0.09, 0)
     third = cv2.subtract(third, second)
     return _stacked(second, third if accent > 0.4 else np.zeros_like(third))
 
@@ -162,15 +153,15 @@ def _motif(rng: np.random.Generator, size: int, step: float, duty: float, accent
     figure, turn = _FIGURES[rng.integers(len(_FIGURES))], rng.uniform(-0.2, 0.2)
     spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     if accent < 0.55:
-        _disc(second, x, y, radius)
-        _fill(third, figure @ spin * radius * (0.5 + 0.3 * duty) + [x, y])
-        _fill(second, figure @ spin * radius * 0.3 + [x, y], 0)
+        fill_disc(second, x, y, radius)
+        fill(third, figure @ spin * radius * (0.5 + 0.3 * duty) + [x, y])
+        fill(second, figure @ spin * radius * 0.3 + [x, y], 0)
     else:
-        _fill(second, figure @ spin * radius + [x, y])
-        _fill(third, figure @ spin * radius * (0.3 + 0.4 * duty) + [x, y])
+        fill(second, figure @ spin * radius + [x, y])
+        fill(third, figure @ spin * radius * (0.3 + 0.4 * duty) + [x, y])
     for row in range(int(rng.integers(0, 4))):
         half, top = radius * rng.uniform(0.4, 1.0), y + radius * (1.2 + 0.28 * row)
-        _fill(
+        fill(
             second,
             np.array(
                 [

@@ -11,7 +11,8 @@ import numpy as np
 from natviews.catalog.generated.marks import Shop
 from natviews.catalog.generated.palette import Palette, draw_palette
 from natviews.catalog.generated.patterns import PATTERN_NAMES, Pattern, draw_pattern
-from natviews.catalog.generated.raster import Picture, Plane, rasterise, texture
+from natviews.catalog.generated.pixels import Picture, Plane
+from natviews.catalog.generated.raster import rasterise, texture
 from natviews.catalog.generated.shapes import PRODUCT_TYPES, SHAPES, Shape
 from natviews.catalog.generated.shapes.dress import Dress
 from natviews.catalog.generated.shapes.jacket import Jacket

@@ -5,20 +5,14 @@ The light comes from the upper left.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from natviews.catalog.generated.drawing import Drawing, Line, Part, Points, Seam
 from natviews.catalog.generated.palette import Ink, Palette
+from natviews.catalog.generated.pixels import SUBPIXELS, Mask, Picture, Plane, fill, fixed
 
-Picture: TypeAlias = npt.NDArray[np.uint8]
-Plane: TypeAlias = npt.NDArray[np.float32]
-Mask: TypeAlias = npt.NDArray[np.uint8]
-
-_SUBPIXELS = 4  # binary places that OpenCV keeps of a coordinate
 _RELIEF = 0.035  # how far, in the unit of the drawing, the rounding of a soft edge reaches
 
 
@@ -69,16 +63,16 @@ class _Box:
     def blank(self) -> Mask:
         return np.zeros((self.bottom - self.top, self.right - self.left), np.uint8)
 
-    def fixed(self, points: Points, size: int) -> npt.NDArray[np.int32]:
-        moved = points * size - np.float32([self.left, self.top])
-        return np.round(moved * 2**_SUBPIXELS).astype(np.int32)
+    def inside(self, points: Points, size: int) -> Points:
+        """Points of the unit square in the window's pixels."""
+        return points * size - np.array([self.left, self.top])
 
 
 def _paint_part(canvas: Plane, part: Part, material: Plane, inks: dict[str, Ink]) -> None:
     size = canvas.shape[0]
-    box = _Box.around(part.rings[0], int(_RELIEF * size) + 2, size)
+    box = _Box.around(part.outline, int(_RELIEF * size) + 2, size)
     mask = box.blank()
-    cv2.fillPoly(mask, [box.fixed(ring, size) for ring in part.rings], 255, cv2.LINE_AA, _SUBPIXELS)
+    fill(mask, box.inside(part.outline, size))
     colour = inks[part.paint] if part.paint != "pattern" else _cut(material, part.turn, box)
     light, shine = _round(mask) if part.form == "round" else _relief(mask, part.form, size)
     shaded = colour * (light * np.float32(part.tone))[:, :, None]
@@ -109,9 +103,9 @@ def _relief(mask: Mask, form: str, size: int) -> tuple[Plane, Plane]:
     """Lightness and highlight of something that curves away at its edges."""
     height, width = mask.shape
     small = (max(width // 4, 1), max(height // 4, 1))
-    coarse = cv2.resize(mask, small, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
+    coarse: Plane = cv2.resize(mask, small, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
     coarse = cv2.GaussianBlur(coarse, (0, 0), _RELIEF * size / 8, borderType=cv2.BORDER_CONSTANT)
-    slope = coarse - cv2.warpAffine(coarse, np.float32([[1, 0, 1.4], [0, 1, 1.7]]), small)
+    slope = coarse - cv2.warpAffine(coarse, np.array([[1, 0, 1.4], [0, 1, 1.7]], np.float32), small)
     strength = 0.75 if form == "soft" else 0.25
     light = 1 + strength * (0.8 * slope - 0.22 * np.clip(1.15 - coarse, 0, 1)) - 0.02
     shine = np.clip(slope * 1.6 - 0.12, 0, 0.6)
@@ -122,7 +116,7 @@ def _relief(mask: Mask, form: str, size: int) -> tuple[Plane, Plane]:
 def _round(mask: Mask) -> tuple[Plane, Plane]:
     """Lightness and highlight of a turned body: across each row a half-circle of surface directions."""
     solid = mask > 127
-    height, width = mask.shape
+    width = mask.shape[1]
     left = solid.argmax(1).astype(np.float32)[:, None]
     right = (width - solid[:, ::-1].argmax(1)).astype(np.float32)[:, None]
     across = 2 * (np.arange(width, dtype=np.float32)[None, :] - left) / np.maximum(right - left, 1) - 1
@@ -136,7 +130,7 @@ def _round(mask: Mask) -> tuple[Plane, Plane]:
 def _stroke(box: _Box, points: Points, width: float, size: int) -> Mask:
     mask = box.blank()
     thick = max(1, round(width * size))
-    cv2.polylines(mask, [box.fixed(points, size)], False, 255, thick, cv2.LINE_AA, _SUBPIXELS)
+    cv2.polylines(mask, [fixed(box.inside(points, size))], False, (255,), thick, cv2.LINE_AA, SUBPIXELS)
     return mask
 
 

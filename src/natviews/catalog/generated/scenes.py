@@ -5,15 +5,13 @@ A scene is float32, shape (size, size, 3), blue-green-red, 0..255.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.palette import COLOUR_NAMES, SHADES, Ink, ink
-
-Plane: TypeAlias = npt.NDArray[np.float32]
+from natviews.catalog.generated.pixels import Plane
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def _paper(rng: np.random.Generator, size: int) -> Scene:
 
 
 def _boards(rng: np.random.Generator, size: int) -> Plane:
-    tone = ink(str(rng.choice(["c89f6b", "8a5c3b", "d9cbb3", "a87b4f", "6a5646"])))
+    tone = ink(pick(rng, ("c89f6b", "8a5c3b", "d9cbb3", "a87b4f", "6a5646")))
     grain = 0.05 * _noise(rng, 90, 4, size) + 0.05 * _noise(rng, 24, 3, size)
     planks = int(rng.integers(3, 7))
     row = np.arange(size) * planks // size
@@ -130,7 +128,7 @@ def _outdoor(rng: np.random.Generator, size: int) -> Scene:
             -1,
             cv2.LINE_AA,
         )
-    pixels += cv2.blur(discs, (3, 3))[:, :, None]
+    pixels = pixels + cv2.blur(discs, (3, 3))[:, :, None]
     row = int(size * rng.uniform(0.74, 0.84))
     pixels[row:] = _boards(rng, size)[row:] * np.float32(0.9)
     return Scene(np.minimum(pixels, 255), rng.uniform(row / size + 0.05, 0.95))

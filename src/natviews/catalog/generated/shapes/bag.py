@@ -5,11 +5,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.drawing import (
     Drawing,
     Line,
     Part,
+    Points,
     Seam,
+    Spot,
     block,
     both,
     mirrored,
@@ -40,7 +43,7 @@ class Bag:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Bag":
         """A bag with numbers of its own."""
-        make = str(rng.choice(["tote", "handbag", "satchel", "rucksack"]))
+        make = pick(rng, ("tote", "handbag", "satchel", "rucksack"))
         return cls(
             make=make,
             width=rng.uniform(0.22, 0.29) if make == "rucksack" else rng.uniform(0.25, 0.36),
@@ -51,7 +54,7 @@ class Bag:
             thick=rng.uniform(0.016, 0.034),
             grip=rng.uniform(0.3, 0.65),
             flap=rng.uniform(0.35, 0.7) if make in ("satchel", "rucksack") else 0.0,
-            clasp=str(rng.choice(["disc", "buckle", "buckles", "bar"])),
+            clasp=pick(rng, ("disc", "buckle", "buckles", "bar")),
             pocket=float(rng.choice([0.0, rng.uniform(0.5, 0.8)])),
             tassel=bool(rng.random() < 0.3),
             base=bool(rng.random() < 0.35),
@@ -60,28 +63,15 @@ class Bag:
     def layers(self, back: bool) -> Drawing:
         """The drawing from in front, or from behind without clasps and pockets."""
         low, top = 0.9, 0.9 - self.height
-        half = path(
-            (0.5, top),
-            (0.5 + self.width - self.taper, top),
-            (0.5 + self.width, low - self.corner),
-            ((0.5 + self.width, low), (0.5 + self.width - self.corner, low)),
-            (0.5, low),
-        )
-        body = mirrored(half)
+        body = self._lower((0.5, top), (0.5 + self.width - self.taper, top))
         drawing = self._handles(top, 0.85)
         drawing += [
-            Part((body,), gloss=0.08),
+            Part(body, gloss=0.08),
             Seam(path((0.5 - self.width, top + 0.03), (0.5 + self.width, top + 0.03)), 0.003, 0.25, 0.01),
         ]
         if self.base:
-            half = path(
-                (0.5, low - 0.09),
-                (0.5 + self.width - 0.002, low - 0.09),
-                (0.5 + self.width, low - self.corner),
-                ((0.5 + self.width, low), (0.5 + self.width - self.corner, low)),
-                (0.5, low),
-            )
-            drawing.append(Part((mirrored(half),), "second"))
+            boot = self._lower((0.5, low - 0.09), (0.5 + self.width - 0.002, low - 0.09))
+            drawing.append(Part(boot, "second"))
         if self.make in ("tote", "handbag"):
             drawing += self._handles(top + 0.05, 1.0)
         if back:
@@ -99,8 +89,15 @@ class Bag:
                 low - 0.04,
                 0.03,
             )
-            drawing += [Part((ring,), tone=1.04), Seam(ring, 0.004, 0.4)]
+            drawing += [Part(ring, tone=1.04), Seam(ring, 0.004, 0.4)]
         return drawing + (self._flap(top) if self.flap else self._mouth(top))
+
+    def _lower(self, *top: Spot) -> Points:
+        """The bag's outline below a top edge, which runs from the middle to the right."""
+        right = 0.5 + self.width
+        return mirrored(
+            path(*top, (right, 0.9 - self.corner), ((right, 0.9), (right - self.corner, 0.9)), (0.5, 0.9))
+        )
 
     def _handles(self, top: float, tone: float) -> Drawing:
         half = self.width * self.grip
@@ -110,9 +107,8 @@ class Bag:
                 ((0.5 + self.width + 0.09, 0.6), (0.5 + self.width * 0.9, 0.86)),
             )
             loop = path((0.46, top), ((0.46, top - 0.07), (0.54, top - 0.07), (0.54, top)))
-            return [Line(line, self.thick * 1.4, "second") for line in both(strap)] + [
-                Line(loop, self.thick, "second")
-            ]
+            straps = [Line(line, self.thick * 1.4, "second") for line in both(strap)]
+            return [*straps, Line(loop, self.thick, "second")]
         rise = min(self.handle * 1.35, (top - 0.05) * 1.3) * (tone if tone < 1 else 1.08)
         arch = path(
             (0.5 - half, top), ((0.5 - half, top - rise), (0.5 + half, top - rise), (0.5 + half, top))
@@ -120,8 +116,7 @@ class Bag:
         drawing: Drawing = [Line(arch, self.thick, "second")]
         if tone == 1.0:
             drawing += [
-                Part((oval(0.5 + x, top, self.thick * 0.75, self.thick * 0.75),), "gold")
-                for x in (-half, half)
+                Part(oval(0.5 + x, top, self.thick * 0.75, self.thick * 0.75), "gold") for x in (-half, half)
             ]
         return drawing
 
@@ -135,7 +130,7 @@ class Bag:
             ((0.5 + self.width * 0.7, top + drop), (0.5, top + drop)),
         )
         ring = mirrored(half)
-        drawing: Drawing = [Part((ring,), tone=1.03), Seam(ring, 0.005, 0.45)]
+        drawing: Drawing = [Part(ring, tone=1.03), Seam(ring, 0.005, 0.45)]
         places = (0.5 - 0.5 * self.width, 0.5 + 0.5 * self.width) if self.clasp == "buckles" else (0.5,)
         for x in places:
             if self.clasp.startswith("buckle"):
@@ -164,13 +159,11 @@ class Bag:
             drawing += [
                 Line(path((x, top + 0.05), (x + 0.012, top + 0.13)), 0.009, "gold"),
                 Part(
-                    (
-                        path(
-                            (x, top + 0.12),
-                            (x + 0.025, top + 0.12),
-                            (x + 0.035, top + 0.23),
-                            (x - 0.008, top + 0.23),
-                        ),
+                    path(
+                        (x, top + 0.12),
+                        (x + 0.025, top + 0.12),
+                        (x + 0.035, top + 0.23),
+                        (x - 0.008, top + 0.23),
                     ),
                     "third",
                 ),
@@ -179,7 +172,7 @@ class Bag:
 
     def _clasp(self, y: float) -> Drawing:
         if self.clasp == "disc":
-            return [Part((oval(0.5, y, 0.028, 0.028),), "gold", gloss=0.6)]
+            return [Part(oval(0.5, y, 0.028, 0.028), "gold", gloss=0.6)]
         if self.clasp == "bar":
-            return [Part((block(0.455, y - 0.013, 0.545, y + 0.013, 0.008),), "gold", gloss=0.6)]
+            return [Part(block(0.455, y - 0.013, 0.545, y + 0.013, 0.008), "gold", gloss=0.6)]
         return []

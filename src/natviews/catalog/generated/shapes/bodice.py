@@ -9,6 +9,7 @@ from natviews.catalog.generated.drawing import (
     Line,
     Part,
     Seam,
+    Segment,
     both,
     flipped,
     mirrored,
@@ -63,23 +64,26 @@ class Bodice:
         """Where the right sleeve meets the side."""
         return 0.5 + self.chest, self.top + 0.8 * self.shoulder + 0.02
 
-    def opening(
-        self, back: bool
-    ) -> tuple[float | tuple[float, float] | tuple[tuple[float, float], ...], ...]:
+    def opening(self, back: bool) -> list[Segment]:
         """The neck edge from its lowest middle to the right shoulder, as segments for a path."""
         side = (0.5 + self.neck, self.top)
         depth = 0.012 if back else self.depth
+        low = (0.5, self.top + depth)
         if back or self.neckline in ("round", "boat", "roll"):
-            return (0.5, self.top + depth), ((0.5 + 0.85 * self.neck, self.top + depth), side)
+            return [low, ((0.5 + 0.85 * self.neck, self.top + depth), side)]
         if self.neckline == "square":
-            return (0.5, self.top + depth), (0.5 + 0.85 * self.neck, self.top + depth), side
-        return (0.5, self.top + depth), ((0.5 + 0.7 * self.neck, self.top + 0.45 * depth), side)
+            return [low, (0.5 + 0.85 * self.neck, self.top + depth), side]
+        return [low, ((0.5 + 0.7 * self.neck, self.top + 0.45 * depth), side)]
 
-    def shoulder_line(self) -> tuple[tuple[float, float] | tuple[tuple[float, float], ...], ...]:
+    def shoulder_line(self) -> list[Segment]:
         """From the neck over the shoulder into the armpit."""
-        tip = (0.5 + self.shoulder, self.top + 0.04)
         x, y = self.armpit
-        return tip, ((0.5 + min(self.shoulder, self.chest) - 0.008, (tip[1] + y) / 2), (x, y))
+        tip = (0.5 + self.shoulder, self.top + 0.04)
+        return [tip, ((0.5 + min(self.shoulder, self.chest) - 0.008, (tip[1] + y) / 2), (x, y))]
+
+    def armholes(self, strength: float = 0.32) -> Drawing:
+        """The seams where the sleeves are sewn in."""
+        return [Seam(line, 0.003, strength) for line in both(path(*self.shoulder_line()))]
 
     def sleeves(self) -> Drawing:
         """Both sleeves with their cuffs; nothing when there are none."""
@@ -90,7 +94,7 @@ class Bodice:
         along = np.array([np.sin(angle), np.cos(angle)])
         across = np.array([along[1], -along[0]])
         tip = np.array([0.5 + self.shoulder - 0.01, self.top + 0.038])
-        pit = np.array(self.armpit) + [0.0, 0.012]
+        pit = np.array([self.armpit[0], self.armpit[1] + 0.012])
         end = tip + along * length + along * 0.04
         inner = end - across * self.sleeve_width * 1.35
         bulge = tip + along * length * 0.4 + across * self.sleeve_width * 0.35
@@ -99,16 +103,16 @@ class Bodice:
         )
         turn = float(self.sleeve_angle)
         parts: Drawing = [
-            Part((outline,), turn=turn, tone=0.94),
-            Part((flipped(outline),), turn=-turn, tone=0.9),
+            Part(outline, turn=turn, tone=0.94),
+            Part(flipped(outline), turn=-turn, tone=0.9),
         ]
         if self.cuff:
             band = path(
                 tuple(end), tuple(inner), tuple(inner - along * self.cuff), tuple(end - along * self.cuff)
             )
-            parts += [Part((ring,), "second", form="soft") for ring in both(band)]
+            parts += [Part(ring, "second", form="soft") for ring in both(band)]
         else:
-            hem = np.float32([end - along * 0.014, inner - along * 0.014])
+            hem = np.array([end - along * 0.014, inner - along * 0.014], np.float32)
             parts += [Seam(line, 0.003, 0.3) for line in both(hem)]
         return parts
 
@@ -119,7 +123,7 @@ class Bodice:
             (1 - high, self.top), ((0.5, self.top + 0.025), (high, self.top)), (high - 0.01, self.top + 0.02)
         )
         low = path((0.5, self.top + self.depth + 0.01), (1 - high + 0.01, self.top + 0.02))
-        return [Part((np.concatenate([hole, low]),), "inner", form="flat")]
+        return [Part(np.concatenate([hole, low]), "inner", form="flat")]
 
     def finish(self, back: bool) -> Drawing:
         """What goes over the body at the neck: ribbing, collar or roll."""
@@ -131,7 +135,7 @@ class Bodice:
             return self._wings(back)
         if self.neckline == "round" and self.collar > 0.07:
             return [Line(edge, 0.02, "second")]
-        return [Seam(edge + np.float32([0, 0.012]), 0.003, 0.35)]
+        return [Seam(edge + np.array([0, 0.012], np.float32), 0.003, 0.35)]
 
     def _roll(self) -> Drawing:
         tall = 0.6 * self.collar
@@ -146,7 +150,7 @@ class Bodice:
             Seam(path((x, self.top - tall), (x, self.top + 0.02)), 0.003, 0.15)
             for x in np.linspace(1 - right + 0.01, right - 0.01, 9)
         ]
-        return [Part((mirrored(half),), "pattern", turn=90, tone=0.97), *ribs]
+        return [Part(mirrored(half), "pattern", turn=90, tone=0.97), *ribs]
 
     def _wings(self, back: bool) -> Drawing:
         side = (0.5 + self.neck + 0.004, self.top - 0.012)
@@ -157,7 +161,7 @@ class Bodice:
                 (side[0] + 0.012, self.top + 0.03),
                 ((0.5 + 0.5 * self.neck, self.top + 0.045), (0.5, self.top + 0.045)),
             )
-            return [Part((mirrored(half),), "main", tone=0.95)]
+            return [Part(mirrored(half), "main", tone=0.95)]
         point = (0.5 + self.neck * 0.75, self.top + self.depth * 0.6 + self.collar)
         wing = path(
             (0.502, self.top + self.depth),
@@ -166,7 +170,5 @@ class Bodice:
             point,
         )
         return [
-            layer
-            for ring in both(wing)
-            for layer in (Part((ring,), "main", tone=1.04), Seam(ring, 0.003, 0.35))
+            layer for ring in both(wing) for layer in (Part(ring, "main", tone=1.04), Seam(ring, 0.003, 0.35))
         ]

@@ -5,11 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.drawing import (
     Drawing,
     Line,
     Paint,
     Part,
+    Points,
     Seam,
     block,
     both,
@@ -17,6 +19,8 @@ from natviews.catalog.generated.drawing import (
     oval,
     path,
 )
+
+_WOODS: tuple[Paint, ...] = ("oak", "walnut", "dark", "second", "light")
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,10 @@ class Chair:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Chair":
         """A chair with numbers of its own."""
-        woods: tuple[Paint, ...] = ("oak", "walnut", "dark", "second", "light")
         seat = rng.uniform(0.2, 0.27)
         return cls(
-            wood=woods[int(rng.integers(len(woods)))],
-            rest=str(rng.choice(["padded", "spindles", "ladder", "shell", "oval"])),
+            wood=pick(rng, _WOODS),
+            rest=pick(rng, ("padded", "spindles", "ladder", "shell", "oval")),
             rest_width=seat * rng.uniform(0.78, 1.0),
             rest_height=rng.uniform(0.26, 0.4),
             rest_top=rng.uniform(-0.03, 0.05),
@@ -95,7 +98,7 @@ class Chair:
                 (foot - tip, low),
             )
             drawing += [
-                Part((leg,), self.wood, form="round", tone=0.8 if top == rear else 1.0, gloss=0.1)
+                Part(leg, self.wood, form="round", tone=0.8 if top == rear else 1.0, gloss=0.1)
                 for leg in both(ring)
             ]
         if self.rungs:
@@ -104,62 +107,53 @@ class Chair:
         return drawing
 
     def _rest(self, seat_y: float) -> Drawing:
-        w, top, low = self.rest_width, seat_y - 0.09 - self.rest_height + 0.02, seat_y - 0.04
+        w, top, low = self.rest_width, seat_y - 0.07 - self.rest_height, seat_y - 0.04
         if self.rest == "shell":
-            shell = mirrored(
-                path(
-                    (0.5, top),
-                    ((0.5 + w, top), (0.5 + w, top + 0.15)),
-                    ((0.5 + w, low), (0.5 + self.seat_width * 0.97, seat_y + 0.05)),
-                    (0.5, seat_y + 0.05),
-                )
+            half = path(
+                (0.5, top),
+                ((0.5 + w, top), (0.5 + w, top + 0.15)),
+                ((0.5 + w, low), (0.5 + self.seat_width * 0.97, seat_y + 0.05)),
+                (0.5, seat_y + 0.05),
             )
-            return [Part((shell,)), Seam(shell, 0.004, 0.3)]
-        posts = both(path((0.5 + w * 0.93, seat_y + 0.04), (0.5 + w, top + 0.02)))
-        drawing: Drawing = [Line(post, 0.03, self.wood, 0.3) for post in posts]
-        if self.rest == "padded":
-            ring = mirrored(
-                path(
-                    (0.5, top - self.rest_top),
-                    ((0.5 + 0.8 * w, top - self.rest_top), (0.5 + w, top + 0.02)),
-                    (0.5 + w * 0.95, low),
-                    (0.5, low),
-                )
-            )
-            return [*drawing, Part((ring,)), Seam(ring, 0.005, 0.3)]
+            shell = mirrored(half)
+            return [Part(shell), Seam(shell, 0.004, 0.3)]
         if self.rest == "oval":
             y, ry = (top + low) / 2, (low - top) / 2
-            return [
-                *drawing[:0],
-                *[
-                    Line(
-                        path((0.5 + s * w * 0.6, low - 0.05), (0.5 + s * w * 0.8, seat_y + 0.04)),
-                        0.03,
-                        self.wood,
-                    )
-                    for s in (-1, 1)
-                ],
-                Part((oval(0.5, y, w, ry),), self.wood),
-                Part((oval(0.5, y, w - 0.035, ry - 0.035),)),
-            ]
-        rail = mirrored(
-            path(
+            posts = both(path((0.5 + w * 0.6, low - 0.05), (0.5 + w * 0.8, seat_y + 0.04)))
+            frame, pad = oval(0.5, y, w, ry), oval(0.5, y, w - 0.035, ry - 0.035)
+            return [*self._posts(posts), Part(frame, self.wood), Part(pad)]
+        posts = both(path((0.5 + w * 0.93, seat_y + 0.04), (0.5 + w, top + 0.02)))
+        if self.rest == "padded":
+            half = path(
                 (0.5, top - self.rest_top),
-                ((0.5 + 0.7 * w, top - self.rest_top), (0.5 + w + 0.012, top)),
-                (0.5 + w + 0.008, top + 0.06),
-                ((0.5 + 0.6 * w, top + 0.05 - self.rest_top * 0.5), (0.5, top + 0.05 - self.rest_top * 0.5)),
+                ((0.5 + 0.8 * w, top - self.rest_top), (0.5 + w, top + 0.02)),
+                (0.5 + w * 0.95, low),
+                (0.5, low),
             )
-        )
+            pad = mirrored(half)
+            return [*self._posts(posts), Part(pad), Seam(pad, 0.005, 0.3)]
+        return [*self._posts(posts), *self._bars(seat_y, top, low)]
+
+    def _posts(self, posts: tuple[Points, Points]) -> Drawing:
+        return [Line(post, 0.03, self.wood, 0.3) for post in posts]
+
+    def _bars(self, seat_y: float, top: float, low: float) -> Drawing:
+        """Slats across or spindles upright, below a top rail."""
+        w, under = self.rest_width, top + 0.05 - self.rest_top * 0.5
         if self.rest == "ladder":
-            heights = np.linspace(top + 0.1, low - 0.02, max(self.bars // 2, 1))
-            drawing += [Part((block(0.5 - w, y, 0.5 + w, y + 0.035, 0.01),), self.wood) for y in heights]
+            heights = np.linspace(top + 0.1, low - 0.02, max(self.bars // 2, 1)).tolist()
+            bars: Drawing = [Part(block(0.5 - w, y, 0.5 + w, y + 0.035, 0.01), self.wood) for y in heights]
         else:
-            places = np.linspace(0.5 - w * 0.8, 0.5 + w * 0.8, self.bars)
-            drawing += [
-                Line(path((x, top + 0.02), (0.5 + (x - 0.5) * 0.93, seat_y + 0.02)), 0.017, self.wood, 0.3)
-                for x in places
-            ]
-        return [*drawing, Part((rail,), self.wood, gloss=0.1)]
+            places = np.linspace(-0.8 * w, 0.8 * w, self.bars).tolist()
+            lines = [path((0.5 + x, top + 0.02), (0.5 + 0.93 * x, seat_y + 0.02)) for x in places]
+            bars = [Line(line, 0.017, self.wood, 0.3) for line in lines]
+        rail = path(
+            (0.5, top - self.rest_top),
+            ((0.5 + 0.7 * w, top - self.rest_top), (0.5 + w + 0.012, top)),
+            (0.5 + w + 0.008, top + 0.06),
+            ((0.5 + 0.6 * w, under), (0.5, under)),
+        )
+        return [*bars, Part(mirrored(rail), self.wood, gloss=0.1)]
 
     def _seat(self, seat_y: float) -> Drawing:
         w, front = self.seat_width, seat_y + self.seat_depth
@@ -180,7 +174,7 @@ class Chair:
                 (0.5, front + self.pad),
             )
         )
-        return [Part((apron,), tone=0.78), Part((top,), tone=1.06), Seam(top, 0.004, 0.22)]
+        return [Part(apron, tone=0.78), Part(top, tone=1.06), Seam(top, 0.004, 0.22)]
 
     def _arms(self, seat_y: float) -> Drawing:
         if not self.arms:

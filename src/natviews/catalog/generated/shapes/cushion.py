@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.drawing import (
     Drawing,
     Line,
@@ -39,7 +40,7 @@ class Cushion:
             width=width,
             height=width * (rng.uniform(0.5, 0.65) if make == "long" else rng.uniform(0.92, 1.05)),
             pinch=rng.uniform(0.01, 0.045),
-            edge=str(rng.choice(["piping", "fringe", "tassels", "plain", "bobbles"])),
+            edge=pick(rng, ("piping", "fringe", "tassels", "plain", "bobbles")),
             button=int(rng.choice([0, 0, 0, 1, 4])),
             panel=float(rng.choice([0.0, 0.0, rng.uniform(0.3, 0.7)])),
         )
@@ -57,7 +58,7 @@ class Cushion:
                 ((0.5 + 0.6 * w, 0.5 + h - p), (0.5, 0.5 + h - p)),
             )
             ring = mirrored(half)
-        drawing = [*self._edge(ring), Part((ring,), "main" if back and self.button else "pattern")]
+        drawing = [*self._edge(ring), Part(ring, "main" if back and self.button else "pattern")]
         if self.edge == "piping":
             drawing.append(Line(np.concatenate([ring, ring[:1]]), 0.018, "second"))
         if back:
@@ -80,12 +81,12 @@ class Cushion:
         for x, y in spots if self.button else []:
             drawing += [
                 Seam(oval(x, y, 0.035, 0.035), 0.03, 0.2),
-                Part((oval(x, y, 0.022, 0.022),), "second"),
+                Part(oval(x, y, 0.022, 0.022), "second"),
             ]
         return drawing
 
     def _edge(self, ring: np.ndarray) -> Drawing:
-        centre = np.float32([0.5, 0.5])
+        centre = np.array([0.5, 0.5], np.float32)
         if self.edge == "tassels" and self.make != "round":
             corners = [(x, y) for x in (-1, 1) for y in (-1, 1)]
             return [
@@ -101,7 +102,7 @@ class Cushion:
             ]
         if self.edge == "bobbles":
             spots = _evenly(ring, 26)
-            return [Part((oval(float(x), float(y), 0.022, 0.022),), "second") for x, y in spots]
+            return [Part(oval(float(x), float(y), 0.022, 0.022), "second") for x, y in spots]
         if self.edge == "fringe":
             spots = _evenly(ring, 90)
             return [

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.drawing import (
     Drawing,
     Line,
@@ -47,7 +48,7 @@ class Dress:
             hem=rng.uniform(0.12, 0.3),
             fullness=rng.uniform(-0.03, 0.06),
             tiers=int(rng.choice([0, 0, 1, 2, 3])),
-            belt=str(rng.choice(["", "", "sash", "belt"])),
+            belt=pick(rng, ("", "", "sash", "belt")),
             buttons=int(rng.choice([0, 0, 3, 5, 7])),
             border=float(rng.choice([0.0, 0.0, rng.uniform(0.025, 0.06)])),
         )
@@ -64,11 +65,8 @@ class Dress:
             (bow, hem),
             ((0.5 + 0.5 * self.hem, low + 0.012), (0.5, low + 0.01)),
         )
-        drawing = [*b.sleeves(), *([] if back else b.inside()), Part((mirrored(half),))]
-        drawing += [
-            Seam(line, 0.003, 0.3)
-            for line in both(path((0.5 + b.shoulder, b.top + 0.04), *b.shoulder_line()[1:]))
-        ]
+        drawing = [*b.sleeves(), *([] if back else b.inside()), Part(mirrored(half))]
+        drawing += b.armholes()
         drawing += self._skirt(middle, low) + b.finish(back)
         if self.buttons and not back:
             drawing += [Seam(path((0.5, b.top + b.depth), (0.5, middle)), 0.003, 0.3)]
@@ -85,7 +83,7 @@ class Dress:
         for share in np.linspace(0, 1, self.tiers + 2)[1:-1]:
             half, y = self._width(share), middle + (low - middle) * share
             line = path((0.5 - half, y), ((0.5, y + 0.025), (0.5 + half, y)))
-            drawing += [Seam(line, 0.012, 0.22), Seam(line - np.float32([0, 0.006]), 0.005, 0.3)]
+            drawing += [Seam(line, 0.012, 0.22), Seam(line - np.array([0, 0.006], np.float32), 0.005, 0.3)]
         for share in np.linspace(-0.8, 0.8, 7):
             start = (0.5 + share * self.waist, middle + 0.01)
             end = (0.5 + share * self.hem, low - 0.02)
@@ -98,7 +96,7 @@ class Dress:
                 (0.5 + self.hem, low - 0.012),
                 ((0.5, low + 0.028), (0.5 - self.hem, low - 0.012)),
             )
-            drawing.append(Part((ring,), "second", form="flat"))
+            drawing.append(Part(ring, "second", form="flat"))
         return drawing
 
     def _waistband(self, middle: float, back: bool) -> Drawing:
@@ -112,7 +110,7 @@ class Dress:
             ]
         half = self.waist + 0.003
         drawing: Drawing = [
-            Part((block(0.5 - half, middle - 0.014, 0.5 + half, middle + 0.014, 0.005),), "second")
+            Part(block(0.5 - half, middle - 0.014, 0.5 + half, middle + 0.014, 0.005), "second")
         ]
         if self.belt == "belt" and not back:
             drawing += [Line(block(0.48, middle - 0.018, 0.52, middle + 0.018, 0.005), 0.006, "gold")]
@@ -120,6 +118,6 @@ class Dress:
             loops = [oval(0.5 + dx, middle, 0.03, 0.016) for dx in (-0.028, 0.028)]
             tails = both(path((0.503, middle), ((0.52, middle + 0.06), (0.525, middle + 0.13))))
             drawing += [Line(tail, 0.014, "second") for tail in tails] + [
-                Part((loop,), "second") for loop in loops
+                Part(loop, "second") for loop in loops
             ]
         return drawing

@@ -5,9 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.drawing import (
     Drawing,
     Line,
+    Paint,
     Part,
     Seam,
     both,
@@ -17,6 +19,8 @@ from natviews.catalog.generated.drawing import (
 )
 from natviews.catalog.generated.shapes.bodice import Bodice
 from natviews.catalog.generated.shapes.trimmings import buttons
+
+_LININGS: tuple[Paint, ...] = ("second", "third")
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Jacket:
     pocket_height: float
     pocket_slant: float
     hood: bool
-    lining: str
+    lining: Paint
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Jacket":
@@ -48,7 +52,7 @@ class Jacket:
             pocket_height=rng.uniform(0.6, 0.75),
             pocket_slant=rng.uniform(-0.03, 0.04),
             hood=bool(rng.random() < 0.4),
-            lining=str(rng.choice(["second", "third"])),
+            lining=pick(rng, _LININGS),
         )
 
     def layers(self, back: bool) -> Drawing:
@@ -70,18 +74,15 @@ class Jacket:
         )
         drawing: Drawing = []
         if self.hood:
-            drawing.append(Part((oval(0.5, b.top - 0.005, neck * 1.45, neck * 1.1),), "pattern", tone=0.85))
-        drawing += [*b.sleeves(), Part((mirrored(half),))]
-        drawing += [
-            Seam(line, 0.004, 0.4)
-            for line in both(path((0.5 + b.shoulder, b.top + 0.04), *b.shoulder_line()[1:]))
-        ]
+            drawing.append(Part(oval(0.5, b.top - 0.005, neck * 1.45, neck * 1.1), "pattern", tone=0.85))
+        drawing += [*b.sleeves(), Part(mirrored(half))]
+        drawing += b.armholes()
         drawing += [Seam(path((1 - right, low - 0.03), (right, low - 0.03)), 0.003, 0.3)]
         if back:
             return [
                 *drawing,
                 Seam(path((0.5, b.top + 0.05), (0.5, low))),
-                Part((mirrored(collar),), "main", tone=0.94),
+                Part(mirrored(collar), "main", tone=0.94),
             ]
         return drawing + self._front(low, neck)
 
@@ -92,29 +93,9 @@ class Jacket:
             (0.5 - neck, b.top), ((0.5, b.top + 0.02), (0.5 + neck, b.top)), (0.503, gap), (0.497, gap)
         )
         side = 0.035 if self.double else 0.0
-        drawing: Drawing = [Part((inside,), self.lining, tone=0.7)]
+        drawing: Drawing = [Part(inside, self.lining, tone=0.7)]
         drawing += [Seam(path((0.5 + side, gap), (0.5 + side, low)), 0.005, 0.6)]
-        if self.lapel:
-            ring = path(
-                (0.502, gap + 0.005),
-                (0.5 + neck - 0.005, b.top - 0.015),
-                (0.5 + neck + 0.03, b.top + 0.03),
-                (0.5 + neck + self.lapel, b.top + 0.09),
-                (0.5 + neck * 0.9 + self.lapel, b.top + 0.11),
-            )
-            drawing += [
-                layer
-                for wing in both(ring)
-                for layer in (Part((wing,), "main", tone=1.05), Seam(wing, 0.003, 0.4))
-            ]
-        else:
-            ring = path(
-                (0.5, gap),
-                (0.5 + neck - 0.012, b.top - 0.03),
-                (0.5 + neck + 0.02, b.top + 0.03),
-                (0.52, gap + 0.01),
-            )
-            drawing += [Part((wing,), self.lining) for wing in both(ring)]
+        drawing += self._collar(neck, gap)
         if self.buttons:
             columns = (0.5 - side, 0.5 + side) if self.double else (0.515,)
             for x in columns:
@@ -127,3 +108,27 @@ class Jacket:
         y = b.top + self.length * self.pocket_height
         slit = path((0.5 + 0.4 * b.chest, y + self.pocket_slant), (0.5 + 0.9 * b.chest, y))
         return drawing + [Line(line, 0.016, "main") for line in both(slit)]
+
+    def _collar(self, neck: float, gap: float) -> Drawing:
+        """Lapels, or a plain collar in the colour of the lining."""
+        b = self.bodice
+        if self.lapel:
+            ring = path(
+                (0.502, gap + 0.005),
+                (0.5 + neck - 0.005, b.top - 0.015),
+                (0.5 + neck + 0.03, b.top + 0.03),
+                (0.5 + neck + self.lapel, b.top + 0.09),
+                (0.5 + neck * 0.9 + self.lapel, b.top + 0.11),
+            )
+            return [
+                layer
+                for wing in both(ring)
+                for layer in (Part(wing, "main", tone=1.05), Seam(wing, 0.003, 0.4))
+            ]
+        ring = path(
+            (0.5, gap),
+            (0.5 + neck - 0.012, b.top - 0.03),
+            (0.5 + neck + 0.02, b.top + 0.03),
+            (0.52, gap + 0.01),
+        )
+        return [Part(wing, self.lining) for wing in both(ring)]

@@ -5,15 +5,19 @@ from typing import ClassVar
 
 import numpy as np
 
+from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.drawing import (
     Drawing,
     Line,
+    Paint,
     Part,
     mirrored,
     oval,
     path,
 )
 from natviews.catalog.generated.shapes.lathe import lathe
+
+_METALS: tuple[Paint, ...] = ("gold", "silver", "dark", "oak", "walnut")
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Lamp:
 
     kind: ClassVar[str] = "lamp"
     stand: str
-    metal: str
+    metal: Paint
     shade_top: float
     shade_bottom: float
     shade_height: float
@@ -36,10 +40,10 @@ class Lamp:
     def draw(cls, rng: np.random.Generator) -> "Lamp":
         """A lamp with numbers of its own."""
         bottom = rng.uniform(0.17, 0.28)
-        stand = str(rng.choice(["turned", "pole", "tripod", "globe"]))
+        stand = pick(rng, ("turned", "pole", "tripod", "globe"))
         return cls(
             stand=stand,
-            metal=str(rng.choice(["gold", "silver", "dark", "oak", "walnut"])),
+            metal=pick(rng, _METALS),
             shade_top=bottom * rng.uniform(0.35, 1.0),
             shade_bottom=bottom,
             shade_height=rng.uniform(0.2, 0.38),
@@ -63,8 +67,8 @@ class Lamp:
         )
         drawing = self._stand(low)
         drawing += [
-            Part((mirrored(half),), form="round", tone=1.1),
-            Part((oval(0.5, top, self.shade_top, 0.12 * self.shade_top),), "inner", form="flat", tone=1.3),
+            Part(mirrored(half), form="round", tone=1.1),
+            Part(oval(0.5, top, self.shade_top, 0.12 * self.shade_top), "inner", form="flat", tone=1.3),
         ]
         if self.trim:
             for (x, y), sag in ((lower, 0.06), (upper, 0.02)):
@@ -73,7 +77,7 @@ class Lamp:
             x = 0.5 + self.shade_bottom * 0.55
             drawing += [
                 Line(path((x, low + 0.01), (x, low + 0.12)), 0.006, "gold"),
-                Part((oval(x, low + 0.13, 0.012, 0.012),), "gold"),
+                Part(oval(x, low + 0.13, 0.012, 0.012), "gold"),
             ]
         return drawing
 
@@ -85,7 +89,7 @@ class Lamp:
                 (0.5 + self.base * 0.25, low - 0.02),
                 (0.5 + self.base * 1.3, low),
             ]
-            return [Line(path((0.5, top), foot), 0.026, self.metal, 0.3) for foot in feet]  # type: ignore[arg-type]
+            return [Line(path((0.5, top), foot), 0.026, self.metal, 0.3) for foot in feet]
         foot = mirrored(
             path(
                 (0.5, low - 0.05),
@@ -94,8 +98,8 @@ class Lamp:
                 ((0.5, low + 0.03), (0.5, low + 0.022)),
             )
         )
-        pole = Line(path((0.5, top - 0.02), (0.5, low - 0.02)), 0.022, self.metal, 0.6)  # type: ignore[arg-type]
-        drawing: Drawing = [Part((foot,), self.metal, form="round", gloss=0.4), pole]  # type: ignore[arg-type]
+        pole = Line(path((0.5, top - 0.02), (0.5, low - 0.02)), 0.022, self.metal, 0.6)
+        drawing: Drawing = [Part(foot, self.metal, form="round", gloss=0.4), pole]
         if self.stand == "pole":
             return drawing
         start = top + 0.1
@@ -103,7 +107,7 @@ class Lamp:
             radius = min(self.radii[1] + 0.05, (low - start) / 2 - 0.01)
             return [
                 *drawing,
-                Part((oval(0.5, low - 0.03 - radius, radius, radius),), "second", form="round", gloss=0.7),
+                Part(oval(0.5, low - 0.03 - radius, radius, radius), "second", form="round", gloss=0.7),
             ]
         a, b, c = self.radii
         body = lathe(
@@ -115,4 +119,4 @@ class Lamp:
             ],
             0.02,
         )
-        return [*drawing, Part(body.rings, "second", form="round", gloss=0.6)]
+        return [*drawing, Part(body.outline, "second", form="round", gloss=0.6)]

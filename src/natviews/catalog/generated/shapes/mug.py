@@ -5,9 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.drawing import (
     Drawing,
     Line,
+    Paint,
     Part,
     Seam,
     flipped,
@@ -15,6 +17,8 @@ from natviews.catalog.generated.drawing import (
     path,
 )
 from natviews.catalog.generated.shapes.lathe import lathe
+
+_RIMS: tuple[Paint, ...] = ("pattern", "second", "third")
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Mug:
     drop: float
     thick: float
     bands: int
-    rim: str
+    rim: Paint
     saucer: bool
 
     @classmethod
@@ -42,12 +46,12 @@ class Mug:
             height=rng.uniform(0.3, 0.58),
             foot=rng.uniform(0.55, 1.02),
             belly=rng.uniform(-0.035, 0.06),
-            handle=str(rng.choice(["round", "square", "ear"])),
+            handle=pick(rng, ("round", "square", "ear")),
             reach=rng.uniform(0.11, 0.19),
             drop=rng.uniform(0.5, 0.85),
             thick=rng.uniform(0.028, 0.05),
             bands=int(rng.integers(0, 3)),
-            rim=str(rng.choice(["pattern", "second", "third"])),
+            rim=pick(rng, _RIMS),
             saucer=bool(rng.random() < 0.25),
         )
 
@@ -58,8 +62,8 @@ class Mug:
         drawing: Drawing = []
         if self.saucer:
             drawing += [
-                Part((oval(0.5, low + 0.015, r * 1.5, 0.06),), "main", gloss=0.3),
-                Part((oval(0.5, low + 0.008, r * 0.95, 0.035),), "main", tone=0.85),
+                Part(oval(0.5, low + 0.015, r * 1.5, 0.06), "main", gloss=0.3),
+                Part(oval(0.5, low + 0.008, r * 0.95, 0.035), "main", tone=0.85),
             ]
         handle = self._handle(top)
         drawing += [
@@ -80,11 +84,11 @@ class Mug:
                     0.3,
                 )
             )
-        lip: Drawing = [Part((oval(0.5, top, r, 0.045),), self.rim, form="flat", tone=1.08)]  # type: ignore[arg-type]
+        lip: Drawing = [Part(oval(0.5, top, r, 0.045), self.rim, form="flat", tone=1.08)]
         return [
             *drawing,
             *lip,
-            Part((oval(0.5, top + 0.005, r - 0.018, 0.034),), "light", form="flat", tone=0.72),
+            Part(oval(0.5, top + 0.005, r - 0.018, 0.034), "light", form="flat", tone=0.72),
         ]
 
     def _handle(self, top: float) -> np.ndarray:

@@ -11,7 +11,6 @@ from natviews.catalog.generated.drawing import (
     Points,
     Seam,
     block,
-    both,
     mirrored,
     path,
 )
@@ -69,14 +68,11 @@ class Shirt:
     def layers(self, back: bool) -> Drawing:
         """The drawing from in front or from behind."""
         b, outline, low = self.bodice, self.outline(back), self.bodice.top + self.length
-        drawing = [*b.sleeves(), *([] if back else b.inside()), Part((outline,))]
-        drawing += [
-            Seam(line, 0.003, 0.35)
-            for line in both(path((0.5 + b.shoulder, b.top + 0.04), *b.shoulder_line()[1:]))
-        ]
+        drawing = [*b.sleeves(), *([] if back else b.inside()), Part(outline)]
+        drawing += b.armholes()
         if self.band and not self.curve:
             right = 0.5 + b.chest + self.hem
-            drawing.append(Part((block(1 - right, low - self.band, right, low + 0.004, 0.01),), "second"))
+            drawing.append(Part(block(1 - right, low - self.band, right, low + 0.004, 0.01), "second"))
         if back:
             yoke = path(
                 (0.5 - b.shoulder, b.top + 0.09), ((0.5, b.top + 0.11), (0.5 + b.shoulder, b.top + 0.09))
@@ -84,7 +80,7 @@ class Shirt:
             return [*drawing, *b.finish(True), *([Seam(yoke)] if self.buttons else [])]
         if self.buttons:
             placket = block(0.482, b.top + b.depth, 0.518, low - 0.004)
-            drawing += [Part((placket,), form="flat", turn=90), Seam(placket, 0.003, 0.3)]
+            drawing += [Part(placket, form="flat", turn=90), Seam(placket, 0.003, 0.3)]
             drawing += buttons(self.buttons, b.top + b.depth + 0.05, low - 0.05)
         for place in (0.53, 0.47 - self.pocket)[: self.pockets]:
             drawing += pocket(place, b.top + 0.17, self.pocket, self.pocket * 1.15, self.flap)

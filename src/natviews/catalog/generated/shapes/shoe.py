@@ -5,9 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.drawing import (
     Drawing,
     Line,
+    Paint,
     Part,
     Seam,
     Spot,
@@ -19,7 +21,7 @@ from natviews.catalog.generated.drawing import (
 
 @dataclass(frozen=True)
 class Shoe:
-    """A sneaker, boot, heeled shoe, loafer or sandal from its side; its back view is its other side."""
+    """A sneaker, boot, heeled shoe or loafer from its side; the back is its inner side."""
 
     kind: ClassVar[str] = "shoe"
     make: str
@@ -46,7 +48,7 @@ class Shoe:
             toe=rng.uniform(0.0, 1.0),
             instep=rng.uniform(0.0, 1.0),
             eyelets=int(rng.integers(3, 7)),
-            mark=str(rng.choice(["stripes", "swoop", "disc", "none"])),
+            mark=pick(rng, ("stripes", "swoop", "disc", "none")),
             slant=rng.uniform(-0.03, 0.05),
             strap=int(rng.integers(0, 2 if make == "heel" else 3)),
             cap=bool(rng.random() < 0.5),
@@ -64,9 +66,13 @@ class Shoe:
         nose = 0.09 + 0.05 * self.toe
         throat = (0.46 + 0.08 * self.instep, collar + 0.035)
         upper = path(
-            (0.1, base + 0.01), ((0.075, collar + 0.12), (0.11, collar - 0.01)), ((0.2, collar + 0.08), (0.34, collar + 0.02)),
-            throat, ((0.66, base - 0.12), (0.76, base - nose)), ((0.93, base - nose + 0.01), (0.92, base + 0.01)),
-        )  # fmt: skip
+            (0.1, base + 0.01),
+            ((0.075, collar + 0.12), (0.11, collar - 0.01)),
+            ((0.2, collar + 0.08), (0.34, collar + 0.02)),
+            throat,
+            ((0.66, base - 0.12), (0.76, base - nose)),
+            ((0.93, base - nose + 0.01), (0.92, base + 0.01)),
+        )
         flap = path(
             (0.33, collar + 0.04),
             (0.37, tongue - 0.03),
@@ -74,41 +80,36 @@ class Shoe:
             (0.56, base - 0.15),
         )
         drawing: Drawing = [
-            Part((oval(0.24, collar + 0.025, 0.12, 0.035),), "inner", form="flat"),
-            Part((flap,), "second"),
-            Part((upper,), gloss=0.15),
+            Part(oval(0.24, collar + 0.025, 0.12, 0.035), "inner", form="flat"),
+            Part(flap, "second"),
+            Part(upper, gloss=0.15),
         ]
-        drawing += self._toe(base, nose) + [
-            Seam(
-                path(
-                    (0.34, collar + 0.02),
-                    ((0.4, base - 0.1), (0.36, base)),
-                ),
-                0.004,
-                0.35,
-            )
-        ]
-        heel = path(
+        side = path((0.34, collar + 0.02), ((0.4, base - 0.1), (0.36, base)))
+        drawing += [*self._toe(base, nose), Seam(side, 0.004, 0.35), *self._heel_patch(base)]
+        if self.make == "loafer":
+            drawing += self._band(base)
+        else:
+            drawing += self._mark(base, back) + self._laces(throat, (0.72, base - nose - 0.015))
+        return drawing + self._sole(base)
+
+    def _heel_patch(self, base: float) -> Drawing:
+        patch = path(
             (0.1, base + 0.01),
             ((0.08, base - 0.06), (0.092, base - 0.13)),
             ((0.2, base - 0.1), (0.21, base + 0.01)),
         )
-        drawing += [Part((heel,), "second"), Seam(heel, 0.003, 0.35)]
-        if self.make == "loafer":
-            band = path(
-                (0.5, base - 0.19),
-                ((0.47, base - 0.08), (0.5, base)),
-                (0.6, base),
-                ((0.58, base - 0.1), (0.6, base - 0.125)),
-            )
-            drawing += [
-                Part((band,), "second"),
-                Seam(band, 0.003, 0.4),
-                Line(path((0.515, base - 0.12), (0.59, base - 0.095)), 0.018, "gold", 0.5),
-            ]
-        else:
-            drawing += self._mark(base, back) + self._laces(throat, (0.72, base - nose - 0.015))
-        return drawing + self._sole(base)
+        return [Part(patch, "second"), Seam(patch, 0.003, 0.35)]
+
+    def _band(self, base: float) -> Drawing:
+        """The band with a metal bit across a loafer's instep."""
+        band = path(
+            (0.5, base - 0.19),
+            ((0.47, base - 0.08), (0.5, base)),
+            (0.6, base),
+            ((0.58, base - 0.1), (0.6, base - 0.125)),
+        )
+        bit = path((0.515, base - 0.12), (0.59, base - 0.095))
+        return [Part(band, "second"), Seam(band, 0.003, 0.4), Line(bit, 0.018, "gold", 0.5)]
 
     def _toe(self, base: float, nose: float) -> Drawing:
         if not self.cap:
@@ -118,23 +119,21 @@ class Shoe:
             ((0.77, base - 0.06), (0.81, base - nose + 0.001)),
             ((0.92, base - nose + 0.01), (0.918, base + 0.01)),
         )
-        return [Part((cap,), "light"), Seam(cap, 0.003, 0.3)]
+        return [Part(cap, "light"), Seam(cap, 0.003, 0.3)]
 
     def _mark(self, base: float, back: bool) -> Drawing:
         if back or self.mark == "none":
             return []
         if self.mark == "disc":
-            return [Part((oval(0.3, base - 0.11, 0.04, 0.04),), "third")]
+            return [Part(oval(0.3, base - 0.11, 0.04, 0.04), "third")]
         if self.mark == "swoop":
             return [
                 Part(
-                    (
-                        path(
-                            (0.3, base - 0.12),
-                            ((0.36, base - 0.01), (0.62, base - 0.12)),
-                            ((0.42, base - 0.03), (0.34, base - 0.03)),
-                            ((0.27, base - 0.05), (0.3, base - 0.12)),
-                        ),
+                    path(
+                        (0.3, base - 0.12),
+                        ((0.36, base - 0.01), (0.62, base - 0.12)),
+                        ((0.42, base - 0.03), (0.34, base - 0.03)),
+                        ((0.27, base - 0.05), (0.3, base - 0.12)),
                     ),
                     "third",
                 )
@@ -161,8 +160,8 @@ class Shoe:
             (0.12, low),
             ((0.075, low), (0.085, base)),
         )
-        paint = "dark" if self.make == "loafer" else "light"
-        drawing: Drawing = [Part((sole,), paint)]
+        paint: Paint = "dark" if self.make == "loafer" else "light"
+        drawing: Drawing = [Part(sole, paint)]
         if self.sole > 0.055 and self.make == "sneaker":
             drawing.append(
                 Line(path((0.09, base + 0.55 * self.sole), (0.92, base + 0.5 * self.sole)), 0.01, "third")
@@ -174,10 +173,15 @@ class Shoe:
         base = low - self.sole - self.heel * 0.4
         front, nose = 0.47 + 0.05 * self.instep, 0.1 + 0.05 * self.toe
         upper = path(
-            (0.2, base - self.heel * 0.5), ((0.16, 0.62), (0.18, top)), ((0.3, top + 0.03 + self.slant), (front, top + self.slant)),
-            (front - 0.01, 0.58), ((front + 0.04, base - nose - 0.06), (0.7, base - nose)), ((0.89, base - nose + 0.02), (0.88, low - self.sole + 0.005)),
-            (0.6, low - self.sole), ((0.45, base), (0.38, base - self.heel * 0.45)),
-        )  # fmt: skip
+            (0.2, base - self.heel * 0.5),
+            ((0.16, 0.62), (0.18, top)),
+            ((0.3, top + 0.03 + self.slant), (front, top + self.slant)),
+            (front - 0.01, 0.58),
+            ((front + 0.04, base - nose - 0.06), (0.7, base - nose)),
+            ((0.89, base - nose + 0.02), (0.88, low - self.sole + 0.005)),
+            (0.6, low - self.sole),
+            ((0.45, base), (0.38, base - self.heel * 0.45)),
+        )
         heel = path(
             (0.2, base - self.heel * 0.5),
             (0.39, base - self.heel * 0.45),
@@ -193,24 +197,28 @@ class Shoe:
             ((0.44, base + 0.03), (0.37, base - 0.4 * self.heel + 0.03)),
         )
         drawing: Drawing = [
-            Part((oval((0.18 + front) / 2, top + 0.012, (front - 0.18) / 2, 0.03),), "inner"),
-            Part((upper,), gloss=0.25),
+            Part(oval((0.18 + front) / 2, top + 0.012, (front - 0.18) / 2, 0.03), "inner"),
+            Part(upper, gloss=0.25),
         ]
-        drawing += [Part((heel,), "dark"), Part((tread,), "dark")]
+        drawing += [Part(heel, "dark"), Part(tread, "dark")]
         drawing += [Seam(path((0.19, 0.7), ((0.35, 0.68), (front, 0.62))), 0.004, 0.4)]
         if self.cap:
             drawing.append(
                 Seam(path((0.72, base - nose), ((0.7, base - 0.04), (0.74, low - self.sole))), 0.004, 0.4)
             )
+        return drawing + self._boot_straps(front, top, base - nose, back)
+
+    def _boot_straps(self, front: float, top: float, instep: float, back: bool) -> Drawing:
+        """Straps with buckles or else laces; the inner side has only the straps."""
+        drawing: Drawing = []
         for number in range(self.strap):
             y = 0.58 - number * min(0.12, self.shaft)
-            drawing.append(
-                Line(path((0.175, y + 0.015), ((0.3, y + 0.03), (front + 0.005, y))), 0.024, "second")
-            )
+            strap = path((0.175, y + 0.015), ((0.3, y + 0.03), (front + 0.005, y)))
+            drawing.append(Line(strap, 0.024, "second"))
             if not back:
                 drawing.append(Line(block(0.27, y, 0.31, y + 0.045, 0.006), 0.009, "gold", 0.6))
         if self.strap == 0 and not back:
-            for y in np.linspace(top + 0.04, base - nose - 0.07, self.eyelets):
+            for y in np.linspace(top + 0.04, instep - 0.07, self.eyelets):
                 drawing.append(Line(path((front - 0.055, y + 0.02), (front + 0.01, y)), 0.012, "light"))
         return drawing
 
@@ -219,10 +227,14 @@ class Shoe:
         ankle = low - lift - 0.04
         point = 0.9 + 0.04 * self.toe
         upper = path(
-            (0.14, ankle), ((0.115, ankle - 0.1), (0.15, ankle - 0.15)), ((0.27, ankle - 0.03), (0.5, ankle + 0.02 + 0.4 * lift)),
-            ((0.62, low - 0.1), (0.66 + 0.06 * self.instep, low - 0.1)), ((0.82, low - 0.085), (point, low - 0.012)), (0.66, low),
+            (0.14, ankle),
+            ((0.115, ankle - 0.1), (0.15, ankle - 0.15)),
+            ((0.27, ankle - 0.03), (0.5, ankle + 0.02 + 0.4 * lift)),
+            ((0.62, low - 0.1), (0.66 + 0.06 * self.instep, low - 0.1)),
+            ((0.82, low - 0.085), (point, low - 0.012)),
+            (0.66, low),
             ((0.45, low - 0.01), (0.26, ankle + 0.03)),
-        )  # fmt: skip
+        )
         wide = 0.02 + 0.07 * (1 - self.instep)
         stem = path(
             (0.135, ankle - 0.02),
@@ -238,9 +250,9 @@ class Shoe:
             ((0.35, ankle + 0.02), (0.16, ankle - 0.08)),
         )
         drawing: Drawing = [
-            Part((stem,), "second" if self.cap else "main", gloss=0.4),
-            Part((inside,), "inner"),
-            Part((upper,), gloss=0.45),
+            Part(stem, "second" if self.cap else "main", gloss=0.4),
+            Part(inside, "inner"),
+            Part(upper, gloss=0.45),
         ]
         drawing.append(Line(tread, 0.014, "dark"))
         for number in range(self.strap):
@@ -248,5 +260,5 @@ class Shoe:
             drawing.append(Line(path((0.145, y + 0.02), ((0.26, y - 0.05), (0.38, y + 0.02))), 0.018, "main"))
             drawing.append(Line(path((0.145, y + 0.02), ((0.27, y + 0.06), (0.38, y + 0.02))), 0.018, "main"))
             if not back:
-                drawing.append(Part((oval(0.26, y + 0.042, 0.014, 0.014),), "gold"))
+                drawing.append(Part(oval(0.26, y + 0.042, 0.014, 0.014), "gold"))
         return drawing

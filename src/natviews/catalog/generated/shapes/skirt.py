@@ -63,7 +63,7 @@ class Skirt:
             ((0.5 + self.hip, top + 0.12), (0.5 + self.hem, low - 0.02)),
             ((0.5 + 0.5 * self.hem, low + 0.015), (0.5, low + 0.012)),
         )
-        drawing: Drawing = [Part((mirrored(half),))]
+        drawing: Drawing = [Part(mirrored(half))]
         drawing += self._folds(top, low)
         if self.border:
             ring = path(
@@ -72,12 +72,12 @@ class Skirt:
                 (0.5 + self.hem + 0.004, low - 0.018),
                 ((0.5, low + 0.032), (0.5 - self.hem - 0.004, low - 0.018)),
             )
-            drawing.append(Part((ring,), "second"))
+            drawing.append(Part(ring, "second"))
         if not back:
             drawing += self._front(top, low)
         band = block(0.5 - self.waist - 0.003, top - 0.005, 0.5 + self.waist + 0.003, top + self.band, 0.006)
         drawing += [
-            Part((band,), "main"),
+            Part(band, "main"),
             Seam(path((0.5 - self.waist, top + self.band), (0.5 + self.waist, top + self.band))),
         ]
         if back:
@@ -94,11 +94,11 @@ class Skirt:
             )
             drawing.append(Seam(line, 0.005 if self.pleats else 0.013, strength))
             if self.pleats:
-                drawing.append(Seam(line + np.float32([0.008, 0]), 0.007, -0.12))
+                drawing.append(Seam(line + np.array([0.008, 0], np.float32), 0.007, -0.12))
         for share in np.linspace(0, 1, self.tiers + 2)[1:-1]:
             half, y = self.waist + (self.hem - self.waist) * share + 0.02, top + self.length * share
             line = path((0.5 - half, y), ((0.5, y + 0.03), (0.5 + half, y)))
-            drawing += [Seam(line, 0.016, 0.22), Seam(line - np.float32([0, 0.007]), 0.005, 0.35)]
+            drawing += [Seam(line, 0.016, 0.22), Seam(line - np.array([0, 0.007], np.float32), 0.005, 0.35)]
         return drawing
 
     def _front(self, top: float, low: float) -> Drawing:
@@ -122,9 +122,9 @@ class Skirt:
         if self.buttons:
             drawing.append(Seam(path((0.5, top), (0.5, low + 0.01)), 0.004, 0.45))
             for y in np.linspace(top + self.band + 0.03, low - 0.05, self.buttons):
-                drawing.append(Part((oval(0.5, y, 0.011, 0.011),), "light"))
+                drawing.append(Part(oval(0.5, y, 0.011, 0.011), "light"))
         if self.pockets:
             y = top + self.band + 0.05
             ring = block(0.5 + self.waist * 0.35, y, 0.5 + self.waist * 0.35 + 0.085, y + 0.1, 0.015)
-            drawing += [layer for one in both(ring) for layer in (Part((one,)), Seam(one, 0.003, 0.4))]
+            drawing += [layer for one in both(ring) for layer in (Part(one), Seam(one, 0.003, 0.4))]
         return drawing

@@ -80,7 +80,7 @@ class Trousers:
             (knee, (max(outer, 0.52), low)), (max(inner, 0.508), low + 0.006),
             ((max(centre - self.knee, 0.51), knee[1]), (0.5, crotch)),
         )  # fmt: skip
-        drawing: Drawing = [Part((mirrored(half),)), Seam(path((0.5, top), (0.5, crotch)), 0.004, 0.4)]
+        drawing: Drawing = [Part(mirrored(half)), Seam(path((0.5, top), (0.5, crotch)), 0.004, 0.4)]
         if self.stripe:
             band = path(
                 (0.5 + self.hip - 0.005, crotch - 0.04),
@@ -100,15 +100,13 @@ class Trousers:
                 (outer + 0.006, low + 0.002),
                 (thin, low + 0.008),
             )
-            drawing += [
-                layer for leg in both(ring) for layer in (Part((leg,), "second"), Seam(leg, 0.003, 0.3))
-            ]
+            drawing += [layer for leg in both(ring) for layer in (Part(leg, "second"), Seam(leg, 0.003, 0.3))]
         return drawing + self._waistband(top) + (self._back_pockets(top) if back else self._fly(top))
 
     def _waistband(self, top: float) -> Drawing:
         band = block(0.5 - self.waist - 0.004, top - 0.004, 0.5 + self.waist + 0.004, top + self.band, 0.006)
         drawing: Drawing = [
-            Part((band,), turn=90),
+            Part(band, turn=90),
             Seam(path((0.5 - self.waist, top + self.band), (0.5 + self.waist, top + self.band)), 0.004, 0.4),
         ]
         for x in np.linspace(-0.85, 0.85, self.loops):
@@ -126,7 +124,7 @@ class Trousers:
             (left + size / 2, y + size * 1.15),
             (left, y + size * 0.9),
         )
-        return [layer for one in both(ring) for layer in (Part((one,), tone=1.03), Seam(one, 0.003, 0.4))]
+        return [layer for one in both(ring) for layer in (Part(one, tone=1.03), Seam(one, 0.003, 0.4))]
 
     def _fly(self, top: float) -> Drawing:
         y = top + self.band
@@ -135,7 +133,7 @@ class Trousers:
             ((0.5 + self.waist * 0.6, y + self.pocket), (0.5 + self.waist + 0.025, y + self.pocket)),
         )
         drawing: Drawing = [Seam(line, 0.004, 0.45) for line in both(mouth)]
-        drawing += [Seam(line + np.float32([0, 0.007]), 0.002, -0.4, 0.007) for line in both(mouth)]
+        drawing += [Seam(line + np.array([0, 0.007], np.float32), 0.002, -0.4, 0.007) for line in both(mouth)]
         if self.drawstring:
             tail = path((0.506, y - 0.01), ((0.53, y + 0.06), (0.515, y + 0.12)))
             return drawing + [Line(line, 0.009, "light") for line in (tail, flipped(tail))]
@@ -144,4 +142,4 @@ class Trousers:
                 path((0.525, y), (0.525, y + 0.09), ((0.525, y + 0.12), (0.5, y + 0.13))), 0.003, -0.4, 0.007
             )
         )
-        return [*drawing, Part((oval(0.5, top + self.band / 2, 0.009, 0.009),), "gold")]
+        return [*drawing, Part(oval(0.5, top + self.band / 2, 0.009, 0.009), "gold")]

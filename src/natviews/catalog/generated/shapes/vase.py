@@ -5,9 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.drawing import (
     Drawing,
     Line,
+    Paint,
     Part,
     Seam,
     flipped,
@@ -15,6 +17,8 @@ from natviews.catalog.generated.drawing import (
     path,
 )
 from natviews.catalog.generated.shapes.lathe import lathe
+
+_LIPS: tuple[Paint, ...] = ("main", "second", "third")
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Vase:
     belly_height: float
     handles: int
     rings: int
-    lip: str
+    lip: Paint
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Vase":
@@ -48,7 +52,7 @@ class Vase:
             belly_height=rng.uniform(0.5, 0.75),
             handles=int(rng.choice([0, 0, 1, 2])),
             rings=int(rng.integers(0, 4)),
-            lip=str(rng.choice(["main", "second", "third"])),
+            lip=pick(rng, _LIPS),
         )
 
     def layers(self, back: bool) -> Drawing:
@@ -78,11 +82,11 @@ class Vase:
             y = top + h * (self.neck_height * 0.6 + 0.05 * number)
             half = self.neck + 0.012 * number
             drawing.append(Seam(path((0.5 - half, y), ((0.5, y + 0.025), (0.5 + half, y))), 0.006, 0.35))
-        drawing.append(Part((oval(0.5, top, self.mouth, 0.22 * self.mouth),), self.lip, form="flat"))  # type: ignore[arg-type]
+        drawing.append(Part(oval(0.5, top, self.mouth, 0.22 * self.mouth), self.lip, form="flat"))
         return [
             *drawing,
             Part(
-                (oval(0.5, top + 0.002, self.mouth * 0.86, 0.17 * self.mouth),),
+                oval(0.5, top + 0.002, self.mouth * 0.86, 0.17 * self.mouth),
                 "inner",
                 form="flat",
                 tone=0.7,

@@ -1,0 +1,210 @@
+"""Judging an encoder beside what it must beat: histogram, untrained, frozen, frozen with whitening."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from natviews.catalog import Catalog, PackedPhotos
+from natviews.encoders import Encoder
+from natviews.evaluation import Judging, Retrieval, colour_histogram, retrieval
+from natviews.progress import progress
+from natviews.report.report import Example, Quadrants, Report, Shown
+from natviews.training import Run, features_of, judging_of
+from natviews.types import Embeddings, NatviewsError, Provenance
+
+EXAMPLES, FOUND, THUMBNAIL = 6, 6, 112
+QUADRANT_PHOTOS = 4
+
+
+@dataclass(frozen=True)
+class Slices:
+    """What is judged besides all photos.
+
+    `within`: a column whose value query and gallery must share; `by`: a column, each of whose values is a
+    slice of the queries; `query` and `gallery`: (column, value), who asks and who may be found in a slice
+    of its own.
+    """
+
+    within: str | None = None
+    by: str | None = None
+    query: tuple[str, str] | None = None
+    gallery: tuple[str, str] | None = None
+
+    def judgings(self, catalog: Catalog) -> dict[str, tuple[Judging, np.ndarray]]:
+        """Slice name -> how it is judged, and which photos may ask (N,) bool."""
+        base = judging_of(catalog, self.within)
+        everyone = np.ones(len(catalog), bool)
+        judgings = {"all": (base, everyone)}
+        if self.query or self.gallery:
+            asking, answering = (_holds(catalog, condition) for condition in (self.query, self.gallery))
+            restricted = replace(base, queries=base.queries & asking, gallery=base.gallery & answering)
+            name = " -> ".join("=".join(c) if c else "all" for c in (self.query, self.gallery))
+            judgings[name] = (restricted, everyone)
+        if self.by:
+            column = catalog.column(self.by)
+            for value in np.unique(column):
+                judgings[f"{self.by}={value}"] = (base, column == value)
+        return judgings
+
+
+def _holds(catalog: Catalog, condition: tuple[str, str] | None) -> np.ndarray:
+    if condition is None:
+        return np.ones(len(catalog), bool)
+    column, value = condition
+    holds = catalog.column(column) == value
+    if not holds.any():
+        known = ", ".join(sorted(set(catalog.column(column).tolist()))[:8])
+        raise NatviewsError(f"No photo here has {column}={value}; there are: {known}.")
+    return holds
+
+
+def evaluate(
+    embeddings: Embeddings, packed: PackedPhotos, *, run: Run | None, slices: Slices, title: str
+) -> Report:
+    """The report on some embeddings of some packed photos, whose catalogue has groups and splits.
+
+    With the `run` that made them there are the rows `untrained` and, where it began from pretrained
+    weights, `frozen` and `frozen+whitening`. Photos without a vector are left out and counted.
+    """
+    embeddings, packed, without = _aligned(embeddings, packed)
+    vectors = _rows(embeddings, packed, run)
+    everywhere = slices.judgings(packed.catalog)
+    metrics = []
+    for name, (judging, asking) in everywhere.items():
+        answers = {row: retrieval(_under(embeddings, v), judging, row=row) for row, v in vectors.items()}
+        where = asking[answers["trained"].rows]
+        if not where.any():
+            if name == "all":
+                raise NatviewsError(
+                    "No product here has two photos with vectors, so there is nothing to judge."
+                )
+            continue
+        metrics += [metric for answer in answers.values() for metric in answer.metrics(name, where)]
+        trained = answers["trained"]
+        for row, answer in answers.items():
+            if row != "trained":
+                metrics += trained.minus(answer).metrics(name, where)
+        if name == "all":
+            best, worst = _examples(trained, vectors["trained"], packed)
+    before = "frozen" if "frozen" in vectors else "untrained" if "untrained" in vectors else "histogram"
+    facts = {"encoder": embeddings.made_by.encoder, "encoder's folder": embeddings.made_by.location}
+    facts |= {"catalogue": packed.catalog.digest, "natviews": embeddings.made_by.version}
+    facts |= {"photos without a vector": str(without)}
+    if run:
+        facts["recipe"] = run.recipe.to_yaml()
+    return Report(
+        title=title,
+        metrics=metrics,
+        statistics=packed.catalog.statistics(),
+        quarantine=packed.quarantine,
+        curves=run.curves() if run else [],
+        quadrants=_quadrants(vectors[before], vectors["trained"], packed, before),
+        best=best,
+        worst=worst,
+        facts=facts,
+    )
+
+
+def _aligned(embeddings: Embeddings, packed: PackedPhotos) -> tuple[Embeddings, PackedPhotos, int]:
+    """Both on the photos that have a vector and pixels, in the catalogue's order, matched by id."""
+    position = {photo_id: row for row, photo_id in enumerate(embeddings.ids.tolist())}
+    rows = np.array([position.get(photo_id, -1) for photo_id in packed.catalog.ids.tolist()])
+    if (rows < 0).all():
+        raise NatviewsError(
+            "None of the photos to judge has a vector in this file; was it made from another catalogue?"
+        )
+    packed = packed.take(rows >= 0)
+    return embeddings.take(rows[rows >= 0]), packed, int((rows < 0).sum())
+
+
+def _rows(embeddings: Embeddings, packed: PackedPhotos, run: Run | None) -> dict[str, np.ndarray]:
+    """Row name -> unit vectors (N, D), the baselines first."""
+    vectors = {"histogram": _histograms(packed)}
+    if run:
+        start = Encoder.load(run.start)
+        untrained = Encoder.create(start.architecture, seed=run.recipe.training.seed)
+        vectors["untrained"] = features_of(untrained, packed, "features of the untrained encoder")
+        if run.recipe.weights:
+            vectors["frozen"] = features_of(start, packed, "features of the frozen encoder")
+            if start.head is not None:
+                vectors["frozen+whitening"] = start.head.vectors(vectors["frozen"])
+    if "features" in embeddings.extra:
+        vectors["trained, no head"] = embeddings.extra["features"]
+    vectors["trained"] = embeddings.vectors
+    return vectors
+
+
+def _histograms(packed: PackedPhotos) -> np.ndarray:
+    with progress("colour histograms", len(packed)) as advance:
+        histograms = []
+        for row in range(len(packed)):
+            histograms.append(colour_histogram(packed.pixels(row)))
+            advance()
+    return np.stack(histograms)
+
+
+def _under(embeddings: Embeddings, vectors: np.ndarray) -> Embeddings:
+    return Embeddings(embeddings.ids, embeddings.product_ids, vectors, Provenance(""))
+
+
+def _examples(
+    trained: Retrieval, vectors: np.ndarray, packed: PackedPhotos
+) -> tuple[list[Example], list[Example]]:
+    """The best and the worst answered queries, no product twice: the worst are the most confident errors."""
+    map_r = trained.values["map@r"]
+    first = np.maximum(trained.neighbours[:, 0], 0)
+    confidence = np.einsum("qd,qd->q", vectors[trained.rows], vectors[first])
+    photos = np.array([len(packed.catalog.products[product]) for product in trained.products.tolist()])
+    best = np.lexsort((confidence, -photos, -map_r))  # many photos found, though they look least alike
+    worst = np.lexsort((-confidence, map_r))
+    chosen = []
+    for order in (best, worst):
+        _, earliest = np.unique(trained.products[order], return_index=True)
+        queries = order[np.sort(earliest)[:EXAMPLES]]
+        chosen.append([_example(trained, int(query), vectors, packed) for query in queries])
+    return chosen[0], chosen[1]
+
+
+def _example(trained: Retrieval, query: int, vectors: np.ndarray, packed: PackedPhotos) -> Example:
+    row = int(trained.rows[query])
+    found = [int(other) for other in trained.neighbours[query][:FOUND] if other >= 0]
+    products = packed.catalog.product_ids
+    return Example(
+        query=_shown(packed, row),
+        found=[_shown(packed, other) for other in found],
+        right=[bool(products[other] == products[row]) for other in found],
+        scores=[float(vectors[row] @ vectors[other]) for other in found],
+        average_precision=float(trained.values["map@r"][query]),
+    )
+
+
+def _quadrants(before: np.ndarray, after: np.ndarray, packed: PackedPhotos, row: str) -> Quadrants | None:
+    """Four products with the most photos up to QUADRANT_PHOTOS, of different types where possible."""
+    fresh = packed.catalog.column("near_dup_within") != "1"
+    rng = np.random.default_rng(0)
+    photos = {name: rows[fresh[rows]][:QUADRANT_PHOTOS] for name, rows in packed.catalog.products.items()}
+    several = [name for name in photos if len(photos[name]) > 1]
+    rng.shuffle(several)
+    of_type: Counter[str] = Counter()
+    turn = {}  # the first product of each type, then the second of each, ...
+    for name in several:
+        kind = str(packed.catalog.product_types[photos[name][0]])
+        turn[name] = of_type[kind]
+        of_type[kind] += 1
+    chosen = sorted(several, key=lambda name: (-len(photos[name]), turn[name]))[:4]
+    if len(chosen) < 4:
+        return None
+    rows = np.concatenate([photos[name] for name in chosen])
+    cosines = [vectors[rows] @ vectors[rows].T for vectors in (before, after)]
+    return Quadrants([_shown(packed, int(i)) for i in rows], cosines[0], cosines[1], row)
+
+
+def _shown(packed: PackedPhotos, row: int) -> Shown:
+    photo = packed.pixels(row)
+    scale = THUMBNAIL / max(photo.shape[:2])
+    if scale < 1:
+        height, width = (max(1, round(side * scale)) for side in photo.shape[:2])
+        photo = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+    return Shown(str(packed.catalog.ids[row]), str(packed.catalog.product_ids[row]), photo)

@@ -1,0 +1,120 @@
+"""The report: figures that convince, with their intervals, and the failures as pictures."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from natviews.catalog import Quarantined, Statistics
+from natviews.files import whole_file
+from natviews.types import Metric
+
+VERDICT_METRICS = ("recall@1", "recall@5", "map@r")
+SPOKEN = {"recall@1": "Recall@1", "recall@5": "Recall@5", "map@r": "MAP@R"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photo as a report shows it: `picture` (H, W, 3) uint8, small."""
+
+    id: str
+    product_id: str
+    picture: np.ndarray
+
+
+@dataclass(frozen=True)
+class Example:
+    """A query and what it found first: `right` says which of `found` are of its product, `scores` fall."""
+
+    query: Shown
+    found: list[Shown]
+    right: list[bool]
+    scores: list[float]
+    average_precision: float
+
+
+@dataclass(frozen=True)
+class Quadrants:
+    """Four products with some photos each: `photos` (in the products' order, all of one product together),
+    and their cosines (P, P) before and after training.
+    """
+
+    photos: list[Shown]
+    before: np.ndarray
+    after: np.ndarray
+    before_row: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an evaluation found. `curves` are a run's log entries; `facts` say what was evaluated and how."""
+
+    title: str
+    metrics: list[Metric]
+    statistics: Statistics
+    quarantine: list[Quarantined] = field(default_factory=list)
+    curves: list[dict[str, float]] = field(default_factory=list)
+    quadrants: Quadrants | None = None
+    best: list[Example] = field(default_factory=list)
+    worst: list[Example] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[str]:
+        """Whose figures there are, differences left out, in the order of the report."""
+        differences = {name for name in (m.row for m in self.metrics) if self._is_difference(name)}
+        return list(dict.fromkeys(m.row for m in self.metrics if m.row not in differences))
+
+    @staticmethod
+    def _is_difference(row: str) -> bool:
+        return row.startswith("trained-")
+
+    @property
+    def slices(self) -> list[str]:
+        return list(dict.fromkeys(m.slice for m in self.metrics))
+
+    def metric(self, row: str, name: str, slice: str = "all") -> Metric | None:
+        """One figure, or None where it was not measured."""
+        wanted = (row, name, slice)
+        return next((m for m in self.metrics if (m.row, m.name, m.slice) == wanted), None)
+
+    def strongest_baseline(self, name: str, slice: str = "all") -> Metric | None:
+        """The best of the rows that were not trained here."""
+        baselines = [self.metric(row, name, slice) for row in self.rows if not row.startswith("trained")]
+        return max((m for m in baselines if m), key=lambda m: m.value, default=None)
+
+    def verdict(self, slice: str = "all") -> str:
+        """Whether training beat the best of the baselines, in sentences, with paired intervals."""
+        won, lost, open_ = [], [], []
+        for name in VERDICT_METRICS:
+            baseline = self.strongest_baseline(name, slice)
+            if baseline is None:
+                continue
+            difference = self.metric(f"trained-{baseline.row}", name, slice)
+            if difference is None:
+                continue
+            said = (
+                f"{SPOKEN[name]} {difference.value:+.3f} "
+                f"[{difference.low:+.3f}, {difference.high:+.3f}] against {baseline.row}"
+            )
+            group = open_ if not difference.excludes_zero else won if difference.value > 0 else lost
+            group.append(said)
+        sentences = []
+        if won:
+            sentences.append(f"Training beat the best baseline: {'; '.join(won)}.")
+        if lost:
+            sentences.append(f"Training made it worse than the best baseline: {'; '.join(lost)}.")
+        if open_:
+            sentences.append(f"No difference can be told: {'; '.join(open_)}.")
+        return " ".join(sentences) or "There is no baseline to compare with."
+
+    def write(self, folder: Path) -> Path:
+        """Writes `metrics.json` and `report.html`, and returns the page's path."""
+        from natviews.report.page import page
+
+        with whole_file(folder / "metrics.json") as temporary:
+            temporary.write_text(json.dumps([asdict(m) for m in self.metrics], indent=1), encoding="utf-8")
+        with whole_file(folder / "report.html") as temporary:
+            temporary.write_text(page(self), encoding="utf-8")
+        return folder / "report.html"
