@@ -25,7 +25,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            with open(temporary, "rb+") as written:
+            with temporary.open("rb+") as written:
                 os.fsync(written.fileno())
             temporary.chmod(0o644)  # mkstemp makes it private; a shared catalogue is read by others
             temporary.replace(path)

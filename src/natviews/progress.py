@@ -69,4 +69,5 @@ def _lines(label: str, total: int | None) -> Iterator[Advance]:
     finally:
         ended.set()
         thread.join()
-        say()
+        if time.monotonic() - start >= PLAIN_SECONDS:  # what was over at once needs no line
+            say()

@@ -12,9 +12,10 @@ import pytest
 from natviews.catalog.generated import COLUMNS, VIEW_KINDS, generate_catalog, generate_marketplaces
 from natviews.catalog.generated.generate import draw_items, draw_splits
 from natviews.catalog.generated.patterns import PATTERN_NAMES, draw_pattern
-from natviews.catalog.generated.pixels import Photo
+from natviews.catalog.generated.pixels import Pixels
 from natviews.catalog.generated.scenes import BACKGROUNDS
 from natviews.catalog.generated.shapes import PRODUCT_TYPES, SHAPES
+from natviews.types import NatviewsError
 
 SIZE = 96
 
@@ -61,8 +62,12 @@ class TestDeterminism:
 
     def test_threads_of_opencv_are_as_before(self, tmp_path: Path) -> None:
         before = cv2.getNumThreads()
-        generate_catalog(tmp_path, products=1, size=64, workers=1)
-        assert cv2.getNumThreads() == before
+        cv2.setNumThreads(3)
+        try:
+            generate_catalog(tmp_path, products=1, size=64, workers=1)
+            assert cv2.getNumThreads() == 3
+        finally:
+            cv2.setNumThreads(before)
 
 
 class TestGroundTruth:
@@ -177,16 +182,28 @@ class TestPhotos:
 
     def test_progress_counts_every_product(self, tmp_path: Path) -> None:
         calls: list[tuple[int, int]] = []
-        generate_catalog(
-            tmp_path, products=7, size=64, progress=lambda done, total: calls.append((done, total))
-        )
+        generate_catalog(tmp_path, products=7, size=64, progress=lambda done, total: calls.append((done, total)))
         assert calls == [(done, 7) for done in range(1, 8)]
+
+    def test_an_interrupted_run_leaves_no_csv(self, tmp_path: Path) -> None:
+        generate_catalog(tmp_path, products=2, size=64)
+
+        def interrupt(done: int, total: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            generate_catalog(tmp_path, products=40, size=64, progress=interrupt)
+        assert not (tmp_path / "catalog.csv").exists()
+
+    def test_nonsense_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(NatviewsError, match="at least one"):
+            generate_catalog(tmp_path, products=0)
+        with pytest.raises(NatviewsError, match="overlap"):
+            generate_marketplaces(tmp_path, products=4, overlap=1.5)
 
 
 class TestMarketplaces:
-    def test_truth_pairs_are_the_same_design_in_the_same_colour(
-        self, markets: tuple[Path, Path, Path]
-    ) -> None:
+    def test_truth_pairs_are_the_same_design_in_the_same_colour(self, markets: tuple[Path, Path, Path]) -> None:
         ours, theirs = ({row["product_id"]: row for row in rows_of(path)} for path in markets[:2])
         truth = rows_of(markets[2])
         assert len(ours) == len(theirs) == 60 and len(truth) == 24
@@ -201,9 +218,7 @@ class TestMarketplaces:
                 if o["design_id"] == t["design_id"] and o["colour"] == t["colour"]}  # fmt: skip
         truth = {(row["ours_product_id"], row["theirs_product_id"]) for row in rows_of(markets[2])}
         assert same == truth
-        assert any(
-            o["design_id"] == t["design_id"] and o["colour"] != t["colour"] for o in ours for t in theirs
-        )
+        assert any(o["design_id"] == t["design_id"] and o["colour"] != t["colour"] for o in ours for t in theirs)
         assert any(
             o["product_type"] == t["product_type"]
             and o["colour"] == t["colour"]
@@ -232,7 +247,7 @@ def share(rows: list[dict[str, str]], column: str, value: str) -> float:
     return sum(row[column] == value for row in rows) / len(rows)
 
 
-def histogram(photo: Photo) -> np.ndarray:
+def histogram(photo: Pixels) -> np.ndarray:
     """Hue and saturation, and lightness apart, as a unit vector of square roots."""
     hsv = cv2.cvtColor(photo, cv2.COLOR_BGR2HSV)
     colour = cv2.calcHist([hsv], [0, 1], None, [16, 8], [0, 180, 0, 256]).ravel()

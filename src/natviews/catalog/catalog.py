@@ -129,10 +129,13 @@ class Catalog:
         """The catalogue with a column set to `values` (N,) text."""
         column = pa.array(values.tolist(), pa.string())
         if self.has(name):
-            return Catalog(
-                self.table.set_column(self.table.column_names.index(name), name, column), self.folder
-            )
+            return Catalog(self.table.set_column(self.table.column_names.index(name), name, column), self.folder)
         return Catalog(self.table.append_column(name, column), self.folder)
+
+    def near_identical_groups(self) -> int:
+        """How many groups of two or more products share a near-identical photo (see `with_split`)."""
+        pairs = np.unique(np.stack([self.column("dup_group"), self.product_ids]), axis=1)
+        return int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
 
     @cached_property
     def digest(self) -> str:
@@ -174,9 +177,7 @@ class Photos(Sequence[Photo]):
             return [self[i] for i in range(*row.indices(len(self)))]
         catalog = self._catalog
         image = str(catalog.ids[row])
-        return Photo(
-            image, str(catalog.product_ids[row]), str(catalog.product_types[row]), catalog.folder / image
-        )
+        return Photo(image, str(catalog.product_ids[row]), str(catalog.product_types[row]), catalog.folder / image)
 
     def __iter__(self) -> Iterator[Photo]:
         return (self[row] for row in range(len(self)))
@@ -195,9 +196,7 @@ def _check_ids(ids: np.ndarray, product_ids: np.ndarray) -> None:
     for name, values in (("image", ids), ("product_id", product_ids)):
         empty = np.flatnonzero(values == "")
         if len(empty):
-            raise NatviewsError(
-                f"Row {empty[0] + 1} has no {name} ({len(empty)} in all); every photo needs one."
-            )
+            raise NatviewsError(f"Row {empty[0] + 1} has no {name} ({len(empty)} in all); every photo needs one.")
     names, counts = np.unique(ids, return_counts=True)
     repeated = names[counts > 1]
     if len(repeated):

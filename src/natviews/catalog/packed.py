@@ -70,9 +70,7 @@ class PackedPhotos:
 
     def pixels(self, row: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB, read-only, backed by the file."""
-        offset, height, width = (
-            self._index.column(name)[row].as_py() for name in ("offset", "height", "width")
-        )
+        offset, height, width = (self._index.column(name)[row].as_py() for name in ("offset", "height", "width"))
         return self._store[offset : offset + height * width * 3].reshape(height, width, 3)
 
     def take(self, rows: np.ndarray) -> "PackedPhotos":
@@ -137,9 +135,7 @@ def _write(catalog: Catalog, longest: int, pixels: Path, index: Path) -> None:
             rows.append((offset, height, width, shape_hash, colour_hash, reason))
             file.write(photo.tobytes())
             offset += photo.size
-    columns = [
-        pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), INDEX.types, strict=True)
-    ]
+    columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), INDEX.types, strict=True)]
     with whole_file(index) as temporary:  # written after the pixels: its presence says they are whole
         pa.parquet.write_table(pa.table(columns, schema=INDEX), temporary)
 

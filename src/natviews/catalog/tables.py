@@ -46,9 +46,7 @@ def _read_csv(path: Path, encoding: str) -> pa.Table:
     if len(names) > MAX_COLUMNS:
         raise NatviewsError(f"{path} has {len(names)} columns; at most {MAX_COLUMNS} are read.")
     # Ids such as 00123 must stay as they were written, so nothing is guessed to be a number.
-    as_text = pa.csv.ConvertOptions(
-        column_types={name: pa.string() for name in names}, strings_can_be_null=False
-    )
+    as_text = pa.csv.ConvertOptions(column_types={name: pa.string() for name in names}, strings_can_be_null=False)
     # Titles may hold line breaks inside quotes.
     parse = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     return pa.csv.read_csv(path, pa.csv.ReadOptions(encoding=encoding), parse, as_text)
@@ -57,7 +55,7 @@ def _read_csv(path: Path, encoding: str) -> pa.Table:
 def _header(path: Path, encoding: str) -> str:
     """The first line, after a check that the whole file is of that encoding."""
     try:
-        with open(path, encoding=encoding, newline="") as file:
+        with path.open(encoding=encoding, newline="") as file:
             header = file.readline(1_000_000).lstrip("\ufeff").rstrip("\r\n")
             while file.read(1 << 20):
                 pass

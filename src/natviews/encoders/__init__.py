@@ -1,4 +1,4 @@
-from natviews.encoders.embedding import embed_catalog, stored_size
+from natviews.encoders.embedding import embed_catalog, encode_file, stored_size
 from natviews.encoders.encoder import CARD, Architecture, Encoder, Precision, described_by
 from natviews.encoders.head import Whitening
 from natviews.encoders.memory import keep_freed_memory
@@ -11,6 +11,7 @@ __all__ = [
     "Whitening",
     "described_by",
     "embed_catalog",
+    "encode_file",
     "keep_freed_memory",
     "stored_size",
 ]

@@ -65,6 +65,27 @@ def embed_catalog(encoder: Encoder, catalog: Catalog, out: Path, *, location: st
     return quarantine
 
 
+def encode_file(path: Path, made_by: Provenance) -> np.ndarray:
+    """The vector (1, D) of one image file, by the encoder that made some embeddings.
+
+    Raises NatviewsError where there is no such photo, or the encoder has gone or is another one now.
+    """
+    if not path.is_file():
+        raise NatviewsError(f"{path} is neither the id of a photo in the store nor an image file.")
+    try:
+        encoder = Encoder.load(made_by.location)
+    except NatviewsError as error:
+        raise NatviewsError(f"The photo cannot be encoded as the store was: {error}") from None
+    if encoder.digest() != made_by.encoder:
+        raise NatviewsError(
+            f"The encoder in {made_by.location} is another one than the store was made with; embed again."
+        )
+    try:
+        return encoder.encode([read_photo(path, stored_size(encoder.size))])
+    except BadPhoto as bad:
+        raise NatviewsError(f"{path} cannot be used: {bad}.") from None
+
+
 def _part_name(chunk: Catalog, made_by: Provenance) -> str:
     """Named after everything its vectors depend on: another encoder's or an old photo's are never reused."""
     words = (*astuple(made_by), content_key(chunk))
@@ -94,9 +115,7 @@ def _embed_chunk(encoder: Encoder, chunk: Catalog, made_by: Provenance, advance:
     vectors = encoder.through_head(features)
     embeddings = Embeddings(chunk.ids[rows], chunk.product_ids[rows], vectors, made_by, extra)
     table = embeddings_table(embeddings)
-    return table.replace_schema_metadata(
-        {**table.schema.metadata, BAD: json.dumps([astuple(b) for b in bad])}
-    )
+    return table.replace_schema_metadata({**table.schema.metadata, BAD: json.dumps([astuple(b) for b in bad])})
 
 
 def _decoded(chunk: Catalog, longest: int) -> Iterator[tuple[int, Photo, np.ndarray | BadPhoto]]:

@@ -53,11 +53,7 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.name not in OWN and not timm.is_model(self.name):
             hint = did_you_mean(self.name, [*OWN, *timm.list_models()])
-            hint = (
-                hint
-                if hint.startswith("did")
-                else "see `python -c 'import timm; print(timm.list_models())'`."
-            )
+            hint = hint if hint.startswith("did") else "see `python -c 'import timm; print(timm.list_models())'`."
             raise NatviewsError(f"There is no encoder {self.name!r}; {hint}")
         if not 16 <= self.size <= 2048 or not 0.1 <= self.crop <= 1:
             raise NatviewsError(f"encoder: size {self.size} must be 16 to 2048, crop {self.crop} 0.1 to 1.")
@@ -76,9 +72,7 @@ class Encoder(nn.Module):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255, persistent=False)
 
     @classmethod
-    def create(
-        cls, architecture: Architecture, *, weights: str | Path | None = None, seed: int = 0
-    ) -> "Encoder":
+    def create(cls, architecture: Architecture, *, weights: str | Path | None = None, seed: int = 0) -> "Encoder":
         """A new encoder: random by `seed`, or with `weights`: a safetensors file, a folder that `save`
         wrote, or `pretrained` for those that timm fetches from its hub.
 

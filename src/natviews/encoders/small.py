@@ -47,9 +47,7 @@ class Residual(nn.Module):
         self.skip = (
             nn.Identity()
             if same
-            else nn.Sequential(
-                nn.Conv2d(inside, outside, 1, stride=stride, bias=False), nn.BatchNorm2d(outside)
-            )
+            else nn.Sequential(nn.Conv2d(inside, outside, 1, stride=stride, bias=False), nn.BatchNorm2d(outside))
         )
 
     def forward(self, x: Tensor) -> Tensor:

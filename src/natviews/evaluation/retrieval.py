@@ -13,6 +13,16 @@ from natviews.types import Embeddings, Metric
 
 CHUNK_SCORES = 2**24
 RECALL_AT = (1, 5, 10)
+METRICS = {
+    "recall@1": "Share of photos whose nearest neighbour is another photo of the same product.",
+    "recall@5": "Share of photos that find another photo of their product among the first 5.",
+    "recall@10": "Share of photos that find another photo of their product among the first 10.",
+    "map@r": "How far all the other photos of a product come first: 1 when nothing else comes before them.",
+    "r_precision": "Of a product's R other photos, the share that is among the first R found.",
+    "auc": "How often a photo of the same product is more similar than a photo of another one; 0.5 is chance.",
+    "within": "Mean cosine between photos of the same product.",
+    "between": "Mean cosine between photos of different products.",
+}
 
 
 @dataclass(frozen=True)

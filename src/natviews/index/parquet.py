@@ -54,9 +54,7 @@ def read_embeddings(path: Path) -> Embeddings:
         texts = [table.column(name).to_numpy(zero_copy_only=False).astype(str) for name in REQUIRED[:2]]
         return Embeddings(*texts, vectors.pop("vector"), Provenance(**known), vectors)
     except (pa.ArrowException, ValueError, KeyError, OSError) as error:
-        raise NatviewsError(
-            f"{path} is damaged or holds no embeddings: {' '.join(str(error).split())}"
-        ) from None
+        raise NatviewsError(f"{path} is damaged or holds no embeddings: {' '.join(str(error).split())}") from None
 
 
 def _as_lists(vectors: np.ndarray) -> pa.Array:

@@ -120,9 +120,7 @@ def _curve(line: Series, i: int, across: "_Axis", up: "_Axis") -> Markup:
     if len(places) > 40:
         return path
     # Few points are measurements of their own; a line alone would not show where they lie.
-    dots = [
-        Markup('<circle class="dot s{}" cx="{:.1f}" cy="{:.1f}" r="3"/>').format(i % 4, *p) for p in places
-    ]
+    dots = [Markup('<circle class="dot s{}" cx="{:.1f}" cy="{:.1f}" r="3"/>').format(i % 4, *p) for p in places]
     return Markup("").join([path, *dots])
 
 

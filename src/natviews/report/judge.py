@@ -2,12 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from natviews.catalog import Catalog, PackedPhotos
-from natviews.encoders import Encoder
+from natviews.catalog import Catalog, PackedPhotos, pack, with_split
+from natviews.encoders import Encoder, stored_size
 from natviews.evaluation import Judging, Retrieval, colour_histogram, retrieval
 from natviews.progress import progress
 from natviews.report.report import Example, Quadrants, Report, Shown
@@ -77,9 +78,7 @@ def evaluate(
         where = asking[answers["trained"].rows]
         if not where.any():
             if name == "all":
-                raise NatviewsError(
-                    "No product here has two photos with vectors, so there is nothing to judge."
-                )
+                raise NatviewsError("No product here has two photos with vectors, so there is nothing to judge.")
             continue
         metrics += [metric for answer in answers.values() for metric in answer.metrics(name, where)]
         trained = answers["trained"]
@@ -105,6 +104,43 @@ def evaluate(
         worst=worst,
         facts=facts,
     )
+
+
+def evaluate_file(embeddings: Embeddings, catalog: Catalog, *, split: str, slices: Slices) -> Report:
+    """The report on stored embeddings for one split of their catalogue.
+
+    The encoder's run is found where the embeddings say they were made; without it the rows `untrained`
+    and `frozen` are left out.
+    """
+    run = _run_at(embeddings.made_by.location)
+    longest = stored_size(run.recipe.encoder.size) if run else 256
+    packed = with_split(pack(catalog, longest), run.recipe.training.seed if run else 0)
+    packed.catalog.part(split)  # says so where there is no such split
+    packed = packed.take(packed.catalog.splits == split)
+    return evaluate(embeddings, packed, run=run, slices=slices, title=f"natviews: {catalog.folder.name}, {split}")
+
+
+def report_on_run(run: Run, catalog: Catalog) -> Report | None:
+    """The report on a run's held-out products, or None where there are none to tell apart."""
+    encoder = Encoder.load(run.encoder)
+    packed = with_split(pack(catalog, stored_size(encoder.size)), run.recipe.training.seed)
+    packed = packed.take(packed.catalog.splits == "val")
+    if not len(packed) or packed.catalog.statistics().share_with_two == 0:
+        return None
+    features = features_of(encoder, packed, "features of held-out photos")
+    extra = {} if encoder.head is None else {"features": features}
+    made_by = Provenance(encoder.digest(), packed.catalog.digest, str(run.folder))
+    ids, products = packed.catalog.ids, packed.catalog.product_ids
+    embeddings = Embeddings(ids, products, encoder.through_head(features), made_by, extra)
+    title = f"natviews: {catalog.folder.name}, validation"
+    return evaluate(embeddings, packed, run=run, slices=Slices(), title=title)
+
+
+def _run_at(location: str) -> Run | None:
+    for folder in (Path(location), Path(location).parent):
+        if location and (folder / "run.yaml").is_file():
+            return Run(folder)
+    return None
 
 
 def _aligned(embeddings: Embeddings, packed: PackedPhotos) -> tuple[Embeddings, PackedPhotos, int]:

@@ -50,9 +50,7 @@ class Folder:
         return self.path / "metrics.jsonl"
 
 
-def fit(
-    recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPhotos | None, out: Path
-) -> Encoder:
+def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPhotos | None, out: Path) -> Encoder:
     """Trains the method around a copy of `start` and returns the encoder that did best on held-out products.
 
     Continues from the last checkpoint in `out`. Without products to hold out it returns the last encoder.

@@ -40,11 +40,7 @@ class Run:
     def curves(self) -> list[dict[str, float]]:
         """What was logged, step by step."""
         log = self.folder / "metrics.jsonl"
-        return (
-            [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-            if log.exists()
-            else []
-        )
+        return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
 
 
 def train(catalog: Catalog, recipe: Recipe, out: Path) -> Run:

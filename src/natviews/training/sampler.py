@@ -57,9 +57,7 @@ class PairSampler:
         if self._order[0] != epoch:
             self._order = (epoch, np.random.default_rng([self.seed, 0, epoch]).permutation(len(self._groups)))
         numbers = self._order[1][position * self.batch : (position + 1) * self.batch]
-        return [
-            self._draw_one(int(number), (self.seed, 1, step, place)) for place, number in enumerate(numbers)
-        ]
+        return [self._draw_one(int(number), (self.seed, 1, step, place)) for place, number in enumerate(numbers)]
 
     def _draw_one(self, number: int, key: tuple[int, ...]) -> Draw:
         rng = np.random.default_rng(key)

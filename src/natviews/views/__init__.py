@@ -1,5 +1,6 @@
+from natviews.views.ops import OPS
 from natviews.views.policies import POLICIES, Policy, policy
 from natviews.views.render import render
 from natviews.views.view import View
 
-__all__ = ["POLICIES", "Policy", "View", "policy", "render"]
+__all__ = ["OPS", "POLICIES", "Policy", "View", "policy", "render"]

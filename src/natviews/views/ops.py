@@ -51,9 +51,7 @@ class Crops:
         left = rng.uniform(0, width - box_width)
         if self.area == (1, 1):
             top, left = (height - box_height) / 2, (width - box_width) / 2
-        homography = np.array(
-            [[box_width / self.size, 0, left], [0, box_height / self.size, top], [0, 0, 1.0]]
-        )
+        homography = np.array([[box_width / self.size, 0, left], [0, box_height / self.size, top], [0, 0, 1.0]])
         return View(source, self.size, homography, names=("crop",))
 
     def _box(self, height: int, width: int, rng: np.random.Generator) -> tuple[float, float]:
@@ -154,3 +152,6 @@ def _check_range(kind: str, name: str, bounds: tuple[float, float], lowest: floa
     low, high = bounds
     if not lowest <= low <= high <= highest:
         raise NatviewsError(f"{kind}: {name} = {bounds} must be a range within {lowest} to {highest}.")
+
+
+OPS: dict[str, type] = {op.__name__.lower(): op for op in (Crops, Flip, Rotate, Jitter, Grey, Blur)}

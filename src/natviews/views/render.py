@@ -39,9 +39,7 @@ def _sample(photo: np.ndarray, homography: np.ndarray, size: int) -> np.ndarray:
     corners = corners[:, :2] / corners[:, 2:]
     height, width = photo.shape[:2]
     left, top = np.floor(np.clip(corners.min(axis=0) - 1, 0, (width - 1, height - 1))).astype(int)
-    right, bottom = np.ceil(np.clip(corners.max(axis=0) + 1, (left + 1, top + 1), (width, height))).astype(
-        int
-    )
+    right, bottom = np.ceil(np.clip(corners.max(axis=0) + 1, (left + 1, top + 1), (width, height))).astype(int)
     part = photo[top:bottom, left:right]
     # Photo px per view px along each axis of the photo: a crop's aspect may shrink one more than the other.
     shrink_x = max(1.0, np.linalg.norm(homography[0, :2]) / homography[2, 2])

@@ -2,6 +2,7 @@
 
 from natviews.catalog.generated.generate import COLUMNS, generate_catalog
 from natviews.catalog.generated.marketplaces import generate_marketplaces
-from natviews.catalog.generated.photo import VIEW_KINDS, render_photo
+from natviews.catalog.generated.photo import render_photo
+from natviews.catalog.generated.shots import VIEW_KINDS
 
 __all__ = ["COLUMNS", "VIEW_KINDS", "generate_catalog", "generate_marketplaces", "render_photo"]

@@ -17,9 +17,7 @@ Spot: TypeAlias = tuple[float, float]
 Segment: TypeAlias = Spot | tuple[Spot, ...]
 """Where a path goes next: straight to a spot, or by a curve's controls to its end."""
 
-Paint = Literal[
-    "pattern", "main", "second", "third", "inner", "dark", "light", "silver", "gold", "oak", "walnut"
-]
+Paint = Literal["pattern", "main", "second", "third", "inner", "dark", "light", "silver", "gold", "oak", "walnut"]
 Form = Literal["flat", "soft", "round"]
 
 CURVE_STEPS = 14

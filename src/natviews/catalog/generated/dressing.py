@@ -23,8 +23,7 @@ def _hanger(top: int, clips: bool, size: int) -> Picture:
     if clips:
         drawing.append(Line(path((0.39, y - 0.012), (0.61, y - 0.012)), 0.012, "silver", 0.6))
         drawing += [
-            Line(block(x - 0.012, y - 0.015, x + 0.012, y + 0.03, 0.004), 0.012, "silver")
-            for x in (0.41, 0.59)
+            Line(block(x - 0.012, y - 0.015, x + 0.012, y + 0.03, 0.004), 0.012, "silver") for x in (0.41, 0.59)
         ]
     return rasterise(drawing, np.zeros((size, size, 3), np.float32), _ANY)
 

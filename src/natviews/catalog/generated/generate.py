@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -13,10 +12,9 @@ import numpy as np
 
 from natviews.catalog.generated import listing
 from natviews.catalog.generated.chance import pick
-from natviews.catalog.generated.light import Light
 from natviews.catalog.generated.marks import OUR_SHOPS, Shop
 from natviews.catalog.generated.palette import Palette
-from natviews.catalog.generated.photo import MIXED, Habits, Shot, plan_shots, render_photo
+from natviews.catalog.generated.photo import render_photo
 from natviews.catalog.generated.product import (
     Design,
     DesignPictures,
@@ -25,6 +23,8 @@ from natviews.catalog.generated.product import (
     draw_colourways,
     draw_design,
 )
+from natviews.catalog.generated.shots import MIXED, Habits, Shot, plan_shots
+from natviews.types import NatviewsError
 
 COLUMNS = (
     "image", "product_id", "product_type", "split", "title", "price", "sales", "sellers", "marketplace",
@@ -34,7 +34,7 @@ COLUMNS = (
 Progress = Callable[[int, int], None]
 
 # First numbers of a generator's key: what it draws. The seed and an index follow.
-_DESIGN_KEY, _PRODUCT_KEY, _SHOT_KEY, SPLIT_KEY = 1, 2, 3, 4
+_DESIGN_KEY, _PRODUCT_KEY, _SHOT_KEY, _SPLIT_KEY = 1, 2, 3, 4
 
 _SPLIT_SHARES = (("train", 0.6), ("val", 0.15), ("test", 0.25))
 
@@ -50,6 +50,8 @@ class Item:
 
 def draw_items(count: int, seed: int) -> list[Item]:
     """The first `count` items of a seed's endless row of designs, colourway by colourway."""
+    if count < 1:
+        raise NatviewsError(f"a catalogue needs at least one product, not {count}")
     items: list[Item] = []
     number = 0
     while len(items) < count:
@@ -66,7 +68,7 @@ def draw_splits(items: Sequence[Item], seed: int) -> dict[str, str]:
     sizes: dict[str, int] = {}
     for item in items:
         sizes[item.design.design_id] = sizes.get(item.design.design_id, 0) + 1
-    order = np.random.default_rng([SPLIT_KEY, seed]).permutation(sorted(sizes))
+    order = np.random.default_rng([_SPLIT_KEY, seed]).permutation(sorted(sizes))
     filled = dict.fromkeys((name for name, _ in _SPLIT_SHARES), 0)
     splits: dict[str, str] = {}
     for design_id in order.tolist():
@@ -87,11 +89,22 @@ class Order:
     marketplace: str
 
 
+@dataclass(frozen=True)
+class Marketplace:
+    """A place of sale: its shops, how they photograph, and how they write titles and prices."""
+
+    name: str
+    shops: tuple[Shop, ...]
+    habits: Habits
+    loud: bool
+    price_noise: float
+
+
 def list_product(
     item: Item,
     product_id: str,
     splits: Mapping[str, str],
-    marketplace: "Marketplace",
+    marketplace: Marketplace,
     key: Sequence[int],
     high_demand: bool = False,
 ) -> Order:
@@ -116,17 +129,6 @@ def list_product(
     return Order(product, tuple(shots), splits[item.design.design_id], marketplace.name)
 
 
-@dataclass(frozen=True)
-class Marketplace:
-    """A place of sale: its shops, how they photograph, and how they write titles and prices."""
-
-    name: str
-    shops: tuple[Shop, ...]
-    habits: Habits
-    loud: bool
-    price_noise: float
-
-
 def generate_catalog(
     folder: Path,
     *,
@@ -145,8 +147,7 @@ def generate_catalog(
     items = draw_items(products, seed)
     splits = draw_splits(items, seed)
     orders = [
-        list_product(item, f"p{number:05d}", splits, market, (seed, number))
-        for number, item in enumerate(items)
+        list_product(item, f"p{number:05d}", splits, market, (seed, number)) for number, item in enumerate(items)
     ]
     return write_catalog(folder, orders, size=size, workers=workers, progress=progress)
 
@@ -156,16 +157,23 @@ def write_catalog(
 ) -> Path:
     """Photograph all orders into `folder/images`; write `folder/catalog.csv` last and whole."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
+    # An old CSV would describe photos that are being replaced.
+    (folder / "catalog.csv").unlink(missing_ok=True)
     rows: list[dict[str, str]] = []
     done = 0
     with _one_thread_per_call(), ThreadPoolExecutor(max(workers, 1)) as pool:
         groups = _by_design(orders)
-        for group, written in zip(groups, pool.map(partial(_photograph, folder, size), groups), strict=True):
-            rows += written
-            for _ in group:
-                done += 1
-                if progress:
-                    progress(done, len(orders))
+        tasks = [pool.submit(_photograph, folder, size, group) for group in groups]
+        try:
+            for group, task in zip(groups, tasks, strict=True):
+                rows += task.result()
+                for _ in group:
+                    done += 1
+                    if progress:
+                        progress(done, len(orders))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # an interrupt must not wait for the whole catalogue
+            raise
     rows.sort(key=lambda row: row["image"])
     return write_csv(folder / "catalog.csv", COLUMNS, rows)
 
@@ -196,9 +204,8 @@ def _photograph(folder: Path, size: int, orders: Sequence[Order]) -> list[dict[s
         pictures = ProductPictures(design_pictures, order.product)
         for number, shot in enumerate(order.shots):
             name = f"images/{order.product.product_id}_{number}.jpg"
-            quality = Light.draw(np.random.default_rng([shot.seed, 1]), shot.care).quality
             photo = render_photo(pictures, shot, size)
-            encoded = cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+            encoded = cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, shot.quality])[1]
             (folder / name).write_bytes(encoded.tobytes())
             rows.append(_row(order, shot, name))
     return rows

@@ -1,4 +1,4 @@
-"""Light and camera: shadows, white balance, exposure, vignette, noise, JPEG."""
+"""Light and camera: shadows, white balance, exposure, vignette, noise."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -6,7 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from natviews.catalog.generated.pixels import Photo, Plane
+from natviews.catalog.generated.pixels import Pixels, Plane, spread, tinted
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Light:
 
     `gains` are the blue, green and red factors, `contrast` a factor about mid-grey, `slant` (x, y) the change
     of lightness across the frame, `vignette` the loss in the corners, `noise` a standard deviation in grey
-    levels, `blur` in pixels per 256 and `quality` of the JPEG (1..100).
+    levels and `blur` in pixels per 256.
     """
 
     gains: tuple[float, float, float]
@@ -24,7 +24,6 @@ class Light:
     vignette: float
     noise: float
     blur: float
-    quality: int
 
     @classmethod
     def draw(cls, rng: np.random.Generator, care: float) -> "Light":
@@ -38,10 +37,9 @@ class Light:
             vignette=float(rng.uniform(0, 0.3 * rough)),
             noise=float(rng.uniform(0.6, 1.5 + 6 * rough)),
             blur=float(rng.choice([0.0, 0.0, rng.uniform(0.3, 0.9) * rough])),
-            quality=int(rng.integers(58 + 20 * round(care), 93)),
         )
 
-    def expose(self, scene: Plane, rng: np.random.Generator) -> Photo:
+    def expose(self, scene: Plane, rng: np.random.Generator) -> Pixels:
         """The photo, uint8 (n, n, 3), that the camera makes of a scene, float32 in 0..255."""
         size = scene.shape[0]
         if self.blur:
@@ -50,7 +48,7 @@ class Light:
         lens = np.float32(1) - np.float32(self.vignette) * along * along / 2
         light: Plane = lens[:, None] * lens[None, :]
         light += np.float32(self.slant[0]) * along[None, :] + np.float32(self.slant[1]) * along[:, None]
-        exposed = scene * (light[:, :, None] * np.float32(self.contrast) * np.array(self.gains, np.float32))
+        exposed = scene * tinted(light * np.float32(self.contrast), np.array(self.gains, np.float32))
         exposed += np.float32(128 * (1 - self.contrast)) + _grain(size, rng) * np.float32(self.noise)
         return np.clip(exposed, 0, 255).astype(np.uint8)
 
@@ -77,7 +75,7 @@ def cast_shadow(scene: Plane, cover: Plane, rng: np.random.Generator, strength: 
     dx, dy = rng.uniform(-0.02, 0.035) * size / 4, rng.uniform(0.008, 0.035) * size / 4
     moved = cv2.warpAffine(quarter, np.array([[1, 0, dx], [0, 1, dy]], np.float32), quarter.shape[::-1])
     soft = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.008, 0.022) * size / 4 + 0.3)
-    scene *= 1 - np.float32(strength) * cv2.resize(soft, (size, size))[:, :, None]
+    scene *= spread(1 - np.float32(strength) * cv2.resize(soft, (size, size)))
 
 
 def ground_shadow(scene: Plane, cover: Plane, rng: np.random.Generator, strength: float) -> None:
@@ -93,4 +91,4 @@ def ground_shadow(scene: Plane, cover: Plane, rng: np.random.Generator, strength
             shade, (round(centre[0] * 16), round(centre[1] * 16)), axes, 0, 0, 360, depth, -1, cv2.LINE_AA, 4
         )
     soft = cv2.GaussianBlur(shade, (0, 0), 0.012 * size / 4 + 0.4)
-    scene *= 1 - np.float32(strength) * cv2.resize(soft, (size, size))[:, :, None]
+    scene *= spread(1 - np.float32(strength) * cv2.resize(soft, (size, size)))

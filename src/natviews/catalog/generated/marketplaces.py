@@ -15,7 +15,8 @@ from natviews.catalog.generated.generate import (
     write_csv,
 )
 from natviews.catalog.generated.marks import OUR_SHOPS, THEIR_SHOPS
-from natviews.catalog.generated.photo import PHONE, STUDIO
+from natviews.catalog.generated.shots import PHONE, STUDIO
+from natviews.types import NatviewsError
 
 OURS = Marketplace("ours", OUR_SHOPS, STUDIO, loud=False, price_noise=0.03)
 THEIRS = Marketplace("theirs", THEIR_SHOPS, PHONE, loud=True, price_noise=0.18)
@@ -43,6 +44,8 @@ def generate_marketplaces(
     `overlap` is the share of products that both sell: the same design in the same colours, photographed anew.
     Other colourways of one design fall to either side, so most designs have near-misses.
     """
+    if not 0 <= overlap <= 1:
+        raise NatviewsError(f"overlap is a share between 0 and 1, not {overlap}")
     ours, theirs = _share_out(products, overlap, seed)
     total = len(ours) + len(theirs)
     ours_path = write_catalog(

@@ -6,7 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from natviews.catalog.generated.pixels import SUBPIXELS, Mask, Photo, Plane, fill, fill_disc, fixed
+from natviews.catalog.generated.pixels import SUBPIXELS, Mask, Pixels, Plane, fill, fill_disc, fixed
 
 _FONTS = (
     cv2.FONT_HERSHEY_DUPLEX,
@@ -124,7 +124,7 @@ def watermark_cover(shop: Shop, size: int) -> Plane:
     return plane[:, :, None].astype(np.float32) * np.float32(shop.opacity / 255)
 
 
-def stamp(photo: Photo, shop: Shop) -> Photo:
+def stamp(photo: Pixels, shop: Shop) -> Pixels:
     """The photo with the shop's watermark on it."""
     cover = watermark_cover(shop, photo.shape[0])
     shade = np.float32(25 if shop.dark else 252)
@@ -180,9 +180,7 @@ def draw_size_chart(shop: Shop, size: int, rng: np.random.Generator) -> Plane:
     for row in range(rows):
         for column in range(columns):
             text = (
-                ("XS", "S", "M", "L", "XL", "XXL", "3XL")[row - 1]
-                if column == 0
-                else str(start[column] + 3 * row)
+                ("XS", "S", "M", "L", "XL", "XXL", "3XL")[row - 1] if column == 0 else str(start[column] + 3 * row)
             )
             text = ("SIZE", "CHEST", "WAIST", "HIP")[column] if row == 0 else text
             spot = (left + (column + 0.5) * width / columns, top + (row + 0.5) * height / rows)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from natviews.catalog.generated.pixels import Picture, Plane
+from natviews.catalog.generated.pixels import Picture, Plane, spread
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,6 @@ def slopes(field: Plane) -> Plane:
 
 def cover_over(pixels: Plane, layer: Plane) -> None:
     """Lay a placed picture, (n, n, 4) premultiplied, over a scene's pixels, (n, n, 3), in place."""
-    clear: Plane = 1 - layer[:, :, 3:] / np.float32(255)
-    pixels *= clear
-    pixels += layer[:, :, :3]
+    blue, green, red, cover = cv2.split(layer)
+    pixels *= spread(1 - cover / np.float32(255))
+    pixels += cv2.merge([blue, green, red])

@@ -54,9 +54,7 @@ def _floral(rng: np.random.Generator, size: int, step: float, duty: float, accen
             a = np.deg2rad(angle + turn * 360 / petals)
             centre = (round((x + 0.55 * scale * np.cos(a)) * 16), round((y + 0.55 * scale * np.sin(a)) * 16))
             axes = (round(scale * 0.5 * 16), round(scale * 0.5 * width * 16))
-            cv2.ellipse(
-                second, centre, axes, float(np.rad2deg(a)), 0, 360, (255,), -1, cv2.LINE_AA, SUBPIXELS
-            )
+            cv2.ellipse(second, centre, axes, float(np.rad2deg(a)), 0, 360, (255,), -1, cv2.LINE_AA, SUBPIXELS)
         fill_disc(third, x, y, scale * 0.62, 0)
         fill_disc(third, x, y, scale * 0.24)
     return _stacked(second, third)

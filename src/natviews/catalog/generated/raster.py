@@ -11,7 +11,7 @@ import numpy as np
 
 from natviews.catalog.generated.drawing import Drawing, Line, Part, Points, Seam
 from natviews.catalog.generated.palette import Ink, Palette
-from natviews.catalog.generated.pixels import SUBPIXELS, Mask, Picture, Plane, fill, fixed
+from natviews.catalog.generated.pixels import SUBPIXELS, Mask, Picture, Plane, fill, fixed, spread, tinted
 
 _RELIEF = 0.035  # how far, in the unit of the drawing, the rounding of a soft edge reaches
 
@@ -19,9 +19,9 @@ _RELIEF = 0.035  # how far, in the unit of the drawing, the rounding of a soft e
 def texture(coverage: Plane, palette: Palette) -> Plane:
     """The material of one colourway: a pattern's coverage (2, n, n) in a palette's colours, (n, n, 3)."""
     inks = palette.inks()
-    material = inks["main"] + (inks["second"] - inks["main"]) * coverage[0][:, :, None]
+    material = inks["main"] + tinted(coverage[0], inks["second"] - inks["main"])
     if coverage[1].any():
-        material += (inks["third"] - material) * coverage[1][:, :, None]
+        material += (inks["third"] - material) * spread(coverage[1])
     return material
 
 
@@ -73,19 +73,21 @@ def _paint_part(canvas: Plane, part: Part, material: Plane, inks: dict[str, Ink]
     box = _Box.around(part.outline, int(_RELIEF * size) + 2, size)
     mask = box.blank()
     fill(mask, box.inside(part.outline, size))
-    colour = inks[part.paint] if part.paint != "pattern" else _cut(material, part.turn, box)
     light, shine = _round(mask) if part.form == "round" else _relief(mask, part.form, size)
-    shaded = colour * (light * np.float32(part.tone))[:, :, None]
+    light = light * np.float32(part.tone)
+    if part.paint == "pattern":
+        shaded = _cut(material, part.turn, box) * spread(light)
+    else:
+        shaded = tinted(light, inks[part.paint])
     if part.gloss:
-        shaded += (shine * np.float32(part.gloss * 255))[:, :, None]
+        shaded += spread(shine * np.float32(part.gloss * 255))
     _lay(box.of(canvas), shaded, mask)
 
 
 def _lay(window: Plane, colour: Plane, mask: Mask) -> None:
-    cover = (mask.astype(np.float32) / np.float32(255))[:, :, None]
-    window *= 1 - cover
-    window[:, :, :3] += np.clip(colour, 0, 255) * cover
-    window[:, :, 3:] += 255 * cover
+    cover = mask.astype(np.float32) / np.float32(255)
+    opaque = cv2.merge([*cv2.split(np.clip(colour, 0, 255)), np.full_like(cover, 255)])
+    window += (opaque - window) * spread(cover, 4)
 
 
 def _cut(material: Plane, turn: float, box: _Box) -> Plane:

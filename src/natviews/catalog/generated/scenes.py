@@ -11,7 +11,7 @@ import numpy as np
 
 from natviews.catalog.generated.chance import pick
 from natviews.catalog.generated.palette import COLOUR_NAMES, SHADES, Ink, ink
-from natviews.catalog.generated.pixels import Plane
+from natviews.catalog.generated.pixels import Plane, tinted
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,6 @@ def _noise(rng: np.random.Generator, rows: int, columns: int, size: int) -> Plan
     """Smooth noise of about unit variance from a coarse grid, shape (size, size)."""
     coarse = rng.standard_normal((rows, columns), dtype=np.float32)
     return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
-
-
-def _tinted(light: Plane, colour: Ink) -> Plane:
-    return light[:, :, None] * colour
 
 
 def _soft_colour(rng: np.random.Generator, paleness: float) -> Ink:
@@ -50,7 +46,7 @@ def _sweep(rng: np.random.Generator, size: int, colour: Ink) -> Scene:
     """A paper that bends from the table up the wall, a little darker where it bends."""
     bend, y = rng.uniform(0.55, 0.8), np.linspace(0, 1, size, dtype=np.float32)
     light = rng.uniform(0.86, 1.0) - 0.1 * np.exp(-(((y - bend) / 0.13) ** 2)) + 0.06 * (y - 0.5)
-    return Scene(_tinted(light[:, None] * np.ones((1, size), np.float32), colour), rng.uniform(0.84, 0.94))
+    return Scene(tinted(light[:, None] * np.ones((1, size), np.float32), colour), rng.uniform(0.84, 0.94))
 
 
 def _grey(rng: np.random.Generator, size: int) -> Scene:
@@ -68,7 +64,7 @@ def _boards(rng: np.random.Generator, size: int) -> Plane:
     row = np.arange(size) * planks // size
     light = 0.95 + grain + rng.uniform(-0.09, 0.09, planks).astype(np.float32)[row][:, None]
     light[np.flatnonzero(np.diff(row))] *= np.float32(0.55)
-    return _tinted(light.astype(np.float32), tone)
+    return tinted(light.astype(np.float32), tone)
 
 
 def _wood(rng: np.random.Generator, size: int) -> Scene:
@@ -80,19 +76,15 @@ def _fabric(rng: np.random.Generator, size: int) -> Scene:
     x = np.arange(size, dtype=np.float32) * np.float32(rng.uniform(1.2, 2.6))
     weave = 0.03 * np.sin(x)[None, :] + 0.03 * np.sin(x)[:, None]
     light = 0.9 + weave + 0.05 * _noise(rng, 5, 7, size) + 0.03 * _noise(rng, 12, 9, size)
-    return Scene(_tinted(light.astype(np.float32), _soft_colour(rng, rng.uniform(0.1, 0.8))), None)
+    return Scene(tinted(light.astype(np.float32), _soft_colour(rng, rng.uniform(0.1, 0.8))), None)
 
 
 def _wall(rng: np.random.Generator, size: int) -> Scene:
     edge = rng.uniform(0.6, 0.8)
     light = _ramp(size, 1.0, 0.93) + 0.012 * _noise(rng, 40, 40, size)
-    pixels = _tinted(light, _soft_colour(rng, rng.uniform(0.45, 0.9)))
+    pixels = tinted(light, _soft_colour(rng, rng.uniform(0.45, 0.9)))
     row = int(edge * size)
-    floor = (
-        _boards(rng, size)[: size - row]
-        if rng.random() < 0.6
-        else _tinted(light, _soft_colour(rng, 0.4))[row:]
-    )
+    floor = _boards(rng, size)[: size - row] if rng.random() < 0.6 else tinted(light, _soft_colour(rng, 0.4))[row:]
     pixels[row:] = floor * _ramp(size - row, 0.75, 1.0)[:, :1, None]
     pixels[row - max(size // 40, 1) : row] = rng.uniform(200, 245)
     return Scene(pixels, rng.uniform(edge + 0.1, 0.95))
@@ -100,7 +92,7 @@ def _wall(rng: np.random.Generator, size: int) -> Scene:
 
 def _shelf(rng: np.random.Generator, size: int) -> Scene:
     board = rng.uniform(0.78, 0.88)
-    pixels = _tinted(_ramp(size, 0.82, 1.0), _soft_colour(rng, rng.uniform(0.5, 0.9)))
+    pixels = tinted(_ramp(size, 0.82, 1.0), _soft_colour(rng, rng.uniform(0.5, 0.9)))
     row, thick = int(board * size), max(size // 18, 2)
     wood = _boards(rng, size)
     pixels[row : row + thick] = wood[: min(thick, size - row)]

@@ -77,9 +77,7 @@ class Bag:
         if back:
             return [
                 *drawing,
-                Seam(
-                    block(0.5 - self.width * 0.7, top + 0.12, 0.5 + self.width * 0.7, top + 0.13), 0.005, 0.5
-                ),
+                Seam(block(0.5 - self.width * 0.7, top + 0.12, 0.5 + self.width * 0.7, top + 0.13), 0.005, 0.5),
             ]
         if self.pocket:
             ring = block(
@@ -110,9 +108,7 @@ class Bag:
             straps = [Line(line, self.thick * 1.4, "second") for line in both(strap)]
             return [*straps, Line(loop, self.thick, "second")]
         rise = min(self.handle * 1.35, (top - 0.05) * 1.3) * (tone if tone < 1 else 1.08)
-        arch = path(
-            (0.5 - half, top), ((0.5 - half, top - rise), (0.5 + half, top - rise), (0.5 + half, top))
-        )
+        arch = path((0.5 - half, top), ((0.5 - half, top - rise), (0.5 + half, top - rise), (0.5 + half, top)))
         drawing: Drawing = [Line(arch, self.thick, "second")]
         if tone == 1.0:
             drawing += [

@@ -107,9 +107,7 @@ class Bodice:
             Part(flipped(outline), turn=-turn, tone=0.9),
         ]
         if self.cuff:
-            band = path(
-                tuple(end), tuple(inner), tuple(inner - along * self.cuff), tuple(end - along * self.cuff)
-            )
+            band = path(tuple(end), tuple(inner), tuple(inner - along * self.cuff), tuple(end - along * self.cuff))
             parts += [Part(ring, "second", form="soft") for ring in both(band)]
         else:
             hem = np.array([end - along * 0.014, inner - along * 0.014], np.float32)
@@ -169,6 +167,4 @@ class Bodice:
             (0.5 + self.neck + 0.025, self.top + 0.03),
             point,
         )
-        return [
-            layer for ring in both(wing) for layer in (Part(ring, "main", tone=1.04), Seam(ring, 0.003, 0.35))
-        ]
+        return [layer for ring in both(wing) for layer in (Part(ring, "main", tone=1.04), Seam(ring, 0.003, 0.35))]

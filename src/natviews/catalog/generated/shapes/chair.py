@@ -80,8 +80,7 @@ class Chair:
         front, rear = seat_y + self.seat_depth + 0.5 * self.pad, seat_y + 0.02
         if self.legs == "pedestal":
             feet = [
-                Line(path((0.5, 0.86), (0.5 + dx, 0.92)), 0.026, self.wood, 0.3)
-                for dx in (-0.2, -0.08, 0.08, 0.2)
+                Line(path((0.5, 0.86), (0.5 + dx, 0.92)), 0.026, self.wood, 0.3) for dx in (-0.2, -0.08, 0.08, 0.2)
             ]
             return [*feet, Line(path((0.5, front - 0.02), (0.5, 0.87)), 0.05, self.wood, 0.4)]
         drawing: Drawing = []

@@ -106,8 +106,7 @@ class Cushion:
         if self.edge == "fringe":
             spots = _evenly(ring, 90)
             return [
-                Line(np.stack([spot, spot + (spot - centre) * np.float32(0.11)]), 0.01, "second")
-                for spot in spots
+                Line(np.stack([spot, spot + (spot - centre) * np.float32(0.11)]), 0.01, "second") for spot in spots
             ]
         return []
 

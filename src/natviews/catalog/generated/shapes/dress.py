@@ -109,15 +109,11 @@ class Dress:
                 )
             ]
         half = self.waist + 0.003
-        drawing: Drawing = [
-            Part(block(0.5 - half, middle - 0.014, 0.5 + half, middle + 0.014, 0.005), "second")
-        ]
+        drawing: Drawing = [Part(block(0.5 - half, middle - 0.014, 0.5 + half, middle + 0.014, 0.005), "second")]
         if self.belt == "belt" and not back:
             drawing += [Line(block(0.48, middle - 0.018, 0.52, middle + 0.018, 0.005), 0.006, "gold")]
         if self.belt == "sash":
             loops = [oval(0.5 + dx, middle, 0.03, 0.016) for dx in (-0.028, 0.028)]
             tails = both(path((0.503, middle), ((0.52, middle + 0.06), (0.525, middle + 0.13))))
-            drawing += [Line(tail, 0.014, "second") for tail in tails] + [
-                Part(loop, "second") for loop in loops
-            ]
+            drawing += [Line(tail, 0.014, "second") for tail in tails] + [Part(loop, "second") for loop in loops]
         return drawing

@@ -89,9 +89,7 @@ class Jacket:
     def _front(self, low: float, neck: float) -> Drawing:
         b = self.bodice
         gap = b.top + 0.09 + 2.2 * self.lapel
-        inside = path(
-            (0.5 - neck, b.top), ((0.5, b.top + 0.02), (0.5 + neck, b.top)), (0.503, gap), (0.497, gap)
-        )
+        inside = path((0.5 - neck, b.top), ((0.5, b.top + 0.02), (0.5 + neck, b.top)), (0.503, gap), (0.497, gap))
         side = 0.035 if self.double else 0.0
         drawing: Drawing = [Part(inside, self.lining, tone=0.7)]
         drawing += [Seam(path((0.5 + side, gap), (0.5 + side, low)), 0.005, 0.6)]
@@ -121,9 +119,7 @@ class Jacket:
                 (0.5 + neck * 0.9 + self.lapel, b.top + 0.11),
             )
             return [
-                layer
-                for wing in both(ring)
-                for layer in (Part(wing, "main", tone=1.05), Seam(wing, 0.003, 0.4))
+                layer for wing in both(ring) for layer in (Part(wing, "main", tone=1.05), Seam(wing, 0.003, 0.4))
             ]
         ring = path(
             (0.5, gap),

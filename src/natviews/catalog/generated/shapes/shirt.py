@@ -74,9 +74,7 @@ class Shirt:
             right = 0.5 + b.chest + self.hem
             drawing.append(Part(block(1 - right, low - self.band, right, low + 0.004, 0.01), "second"))
         if back:
-            yoke = path(
-                (0.5 - b.shoulder, b.top + 0.09), ((0.5, b.top + 0.11), (0.5 + b.shoulder, b.top + 0.09))
-            )
+            yoke = path((0.5 - b.shoulder, b.top + 0.09), ((0.5, b.top + 0.11), (0.5 + b.shoulder, b.top + 0.09)))
             return [*drawing, *b.finish(True), *([Seam(yoke)] if self.buttons else [])]
         if self.buttons:
             placket = block(0.482, b.top + b.depth, 0.518, low - 0.004)

@@ -138,9 +138,7 @@ class Shoe:
                     "third",
                 )
             ]
-        lines = [
-            path((0.38 + dx + self.slant, base - 0.13), (0.42 + dx, base - 0.005)) for dx in (0.0, 0.05, 0.1)
-        ]
+        lines = [path((0.38 + dx + self.slant, base - 0.13), (0.42 + dx, base - 0.005)) for dx in (0.0, 0.05, 0.1)]
         return [Line(line, 0.02, "third") for line in lines]
 
     def _laces(self, top: Spot, bottom: Spot) -> Drawing:

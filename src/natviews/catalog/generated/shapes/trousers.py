@@ -47,17 +47,16 @@ class Trousers:
         """Trousers with numbers of their own."""
         leg = str(rng.choice(list(_LEG_LENGTH), p=[0.3, 0.25, 0.45]))
         scale = 1.35 if leg == "shorts" else 1.0
-        knee = rng.uniform(0.05, 0.095)
+        hip, knee = scale * rng.uniform(0.145, 0.18), scale * rng.uniform(0.05, 0.095)
+        hem = knee + scale * float(rng.choice([-0.02, 0.0, rng.uniform(0.02, 0.06)]))
         return cls(
             leg=leg,
             waist=scale * rng.uniform(0.115, 0.145),
-            hip=scale * rng.uniform(0.145, 0.18),
+            hip=hip,
             rise=scale * rng.uniform(0.2, 0.26),
             length=_LEG_LENGTH[leg] * scale * rng.uniform(0.94, 1.06),
-            knee=scale * knee,
-            hem=scale
-            * (knee + rng.choice([-0.02, 0.0, rng.uniform(0.02, 0.06)]))
-            * (1.2 if leg == "shorts" else 1),
+            knee=hip / 2 if leg == "shorts" else knee,
+            hem=hip / 2 + rng.uniform(-0.01, 0.015) if leg == "shorts" else hem,
             spread=rng.uniform(0.015, 0.05),
             band=rng.uniform(0.03, 0.055),
             cuff=float(rng.choice([0.0, 0.0, rng.uniform(0.025, 0.06)])),
@@ -138,8 +137,6 @@ class Trousers:
             tail = path((0.506, y - 0.01), ((0.53, y + 0.06), (0.515, y + 0.12)))
             return drawing + [Line(line, 0.009, "light") for line in (tail, flipped(tail))]
         drawing.append(
-            Seam(
-                path((0.525, y), (0.525, y + 0.09), ((0.525, y + 0.12), (0.5, y + 0.13))), 0.003, -0.4, 0.007
-            )
+            Seam(path((0.525, y), (0.525, y + 0.09), ((0.525, y + 0.12), (0.5, y + 0.13))), 0.003, -0.4, 0.007)
         )
         return [*drawing, Part(oval(0.5, top + self.band / 2, 0.009, 0.009), "gold")]

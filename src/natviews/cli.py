@@ -1,0 +1,30 @@
+"""The command line: the verbs, with errors in one plain line."""
+
+import logging
+import sys
+import warnings
+
+import typer
+
+from natviews.types import NatviewsError
+from natviews.verbs import VERBS
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
+app.info.help = "Learn what products look like from a shop's own photos, and find the same item again."
+for verb in VERBS:
+    app.command()(verb)
+
+
+def main() -> None:
+    """Runs a command. Exit code 1: something to mend, said in one line; 2: wrong usage; 130: interrupted."""
+    logging.getLogger("lightning").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"lightning|torch|PIL")
+    try:
+        app()
+    except NatviewsError as error:
+        print(f"natviews: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("natviews: interrupted; run the same command again to continue.", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,72 @@
+"""What a name means: the docstring of the method, policy, operation, metric or recipe, and its place."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from natviews.config import RECIPES, did_you_mean, recipe_names
+from natviews.evaluation import METRICS
+from natviews.methods import METHODS
+from natviews.types import NatviewsError
+from natviews.views import OPS, POLICIES
+
+
+def explanation(name: str) -> str:
+    """The explanation of a name, or the list of all names for ''. Raises NatviewsError for an unknown one."""
+    kinds: dict[str, list[str]] = {
+        "methods": list(METHODS),
+        "view policies": list(POLICIES),
+        "operations": list(OPS),
+        "metrics": list(METRICS),
+        "recipes": recipe_names(),
+    }
+    if not name:
+        return "\n".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())
+    found = [_FINDERS[kind](name) for kind, names in kinds.items() if name in names]
+    if not found:
+        known = [known for names in kinds.values() for known in names]
+        raise NatviewsError(f"There is no {name!r} to explain; {did_you_mean(name, known)}")
+    return "\n\n".join(found)
+
+
+def _method(name: str) -> str:
+    method = METHODS[name]
+    box = inspect.getdoc(inspect.getmodule(method)) or ""
+    return f"method {name}\n\n{box}\n\n{inspect.getdoc(method)}\n\n{_parameters(method)}\n{_place(method)}"
+
+
+def _made_by(kind: str, made: dict[str, Any]) -> Callable[[str], str]:
+    def explain(name: str) -> str:
+        return f"{kind} {name}\n\n{inspect.getdoc(made[name])}\n\n{_parameters(made[name])}\n{_place(made[name])}"
+
+    return explain
+
+
+def _metric(name: str) -> str:
+    return f"metric {name}\n\n{METRICS[name]}\nEvery figure has a 95 % interval from resampling products."
+
+
+def _recipe(name: str) -> str:
+    path = RECIPES / f"{name}.yaml"
+    return f"recipe {name}\n\n{path.read_text(encoding='utf-8').rstrip()}\n{path}"
+
+
+def _parameters(made: Callable[..., Any]) -> str:
+    signature = inspect.signature(made)
+    named = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    return "\n".join(f"  {p}" for p in named)
+
+
+def _place(made: Callable[..., Any]) -> str:
+    path = Path(inspect.getsourcefile(made) or "")
+    return f"{path}:{inspect.getsourcelines(made)[1]}"
+
+
+_FINDERS: dict[str, Callable[[str], str]] = {
+    "methods": _method,
+    "view policies": _made_by("view policy", POLICIES),
+    "operations": _made_by("operation", OPS),
+    "metrics": _metric,
+    "recipes": _recipe,
+}

@@ -1,0 +1,259 @@
+"""The report's page: one HTML file that needs nothing else, written for whoever looks after the shop."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from natviews.catalog import Statistics
+from natviews.report import figures
+from natviews.report.report import SPOKEN, VERDICT_METRICS, Quadrants, Report
+from natviews.types import Metric
+
+SHOWN_TYPES = 12
+SHOWN_BAD_PHOTOS = 50
+MOST_BARS = 10
+"""Photos per product are counted one by one up to here, then together."""
+LONG_FACT = 120
+"""Characters from which a fact is folded away."""
+
+NAMES = {
+    **SPOKEN,
+    "recall@10": "Recall@10",
+    "r_precision": "R-precision",
+    "auc": "AUC",
+    "within": "Within",
+    "between": "Between",
+}
+MEANINGS = {
+    "Recall@k": "The share of photos that find another photo of their product among the first k results.",
+    "MAP@R": "How well all the other photos of the product come first: 1 when nothing else is mixed in.",
+    "R-precision": "A product with R other photos: the share of the first R results that are of that product.",
+    "AUC": "How often another photo of the product is rated more similar than a photo of another product; "
+    "0.5 is chance.",
+    "Within, between": "The mean similarity of photos of the same product, and of different products. "
+    "The wider apart the two, the easier to tell products from one another.",
+    "Interval": "The range in which the figure lies with 95 % confidence, found by resampling products. "
+    "A difference counts only when its interval leaves out zero.",
+}
+ROW_NOTES = {
+    "histogram": "colours only, no network",
+    "untrained": "the network with random weights",
+    "frozen": "the network as it was before training",
+    "frozen+whitening": "the same, with its vectors evened out",
+    "trained": "after training on these photos",
+}
+HEADLINES = {
+    "won": "Training helped",
+    "lost": "Training made it worse",
+    "mixed": "Better in part, worse in part",
+    "open": "No difference can be told",
+    "none": "Nothing to compare with",
+}
+TONES = {"won": "won", "lost": "lost", "mixed": "mixed", "open": "unclear", "none": "none"}
+"""The page's class for each outcome."""
+SIGNS = {"better": "▲", "worse": "▼", "differs": "◆", "open": "○"}
+SPLIT_NAMES = {"train": "photos to learn from", "val": "photos to choose by", "test": "photos to measure with"}
+NO_DIRECTION = ("within", "between")
+"""Figures of which neither more nor less is better by itself."""
+HELD_OUT_CHARTS = {
+    "Finding the product again": ("recall@1", "recall@5", "map@r"),
+    "Similarity within and between products": ("within", "between"),
+}
+Figures = Mapping[tuple[str, str, str], Metric]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a slice shows: `outcome` is a key of HEADLINES."""
+
+    slice: str
+    outcome: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table of figures: a figure, or None where it was not measured, for each column."""
+
+    row: str
+    cells: list[Metric | None]
+
+    @property
+    def queries(self) -> str:
+        counts = sorted({cell.n for cell in self.cells if cell})
+        return " to ".join(f"{n:,}" for n in counts[:1] + counts[1:][-1:])
+
+
+@dataclass(frozen=True)
+class Table:
+    """All figures of a slice, and the differences paired with them. `columns` are metrics' names."""
+
+    slice: str
+    columns: list[str]
+    lines: list[Line]
+    differences: list[Line]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A named count with its `share` of the largest, from 0 to 1."""
+
+    name: str
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """The products in four quadrants `before` and `after`, with mean cosines (within, between) of each."""
+
+    before: Markup
+    after: Markup
+    means_before: tuple[float | None, float | None]
+    means_after: tuple[float | None, float | None]
+
+
+def page(report: Report) -> str:
+    """The report as an HTML page. Photos, drawings and styles are inside it; it asks for nothing."""
+    template = resources.files(__package__).joinpath("template.html.j2").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    found = {(m.row, m.name, m.slice): m for m in reversed(report.metrics)}
+    slices = sorted(report.slices, key=lambda name: name != "all")
+    text = environment.from_string(template).render(
+        report=report,
+        verdicts=[_verdict(report, name) for name in slices or ["all"]],
+        tables=[_table(report, found, name) for name in slices],
+        panels=_panels(report, found, slices),
+        curves=_curves(report),
+        drawings=_drawings(report.quadrants),
+        legend=figures.similarity_legend(),
+        per_product=photos_per_product(report.statistics),
+        types=product_types(report.statistics),
+        bad=report.quarantine[:SHOWN_BAD_PHOTOS],
+        more_bad=max(0, len(report.quarantine) - SHOWN_BAD_PHOTOS),
+        picture=figures.data_uri,
+        mark=mark,
+        is_long=lambda text: len(text) > LONG_FACT or "\n" in text,
+        NAMES=NAMES,
+        MEANINGS=MEANINGS,
+        ROW_NOTES=ROW_NOTES,
+        HEADLINES=HEADLINES,
+        TONES=TONES,
+        SIGNS=SIGNS,
+        SPLIT_NAMES=SPLIT_NAMES,
+    )
+    # A path may hold bytes that are no text (lone surrogates), which could not be written as UTF-8.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def outcome(report: Report, slice: str) -> str:
+    """What the verdict comes to: a key of HEADLINES."""
+    signs = set()
+    for name in VERDICT_METRICS:
+        baseline = report.strongest_baseline(name, slice)
+        difference = baseline and report.metric(f"trained-{baseline.row}", name, slice)
+        if difference:
+            signs.add(mark(difference))
+    if not signs:
+        return "none"
+    if {"better", "worse"} <= signs:
+        return "mixed"
+    return "won" if "better" in signs else "lost" if "worse" in signs else "open"
+
+
+def mark(difference: Metric) -> str:
+    """What a paired difference shows: `better`, `worse`, `differs` or, with zero in its interval, `open`."""
+    if not difference.excludes_zero:
+        return "open"
+    if difference.name in NO_DIRECTION:
+        return "differs"
+    return "better" if difference.value > 0 else "worse"
+
+
+def photos_per_product(statistics: Statistics) -> list[Bar]:
+    """How many products have 1, 2, 3, ... photos; from MOST_BARS on, together."""
+    counts: dict[str, int] = {}
+    for photos, products in sorted(statistics.photos_per_product.items()):
+        name = str(photos) if photos < MOST_BARS else f"{MOST_BARS}+"
+        counts[name] = counts.get(name, 0) + products
+    return _bars(counts)
+
+
+def product_types(statistics: Statistics) -> list[Bar]:
+    """The most frequent types, and the others together; none where the catalogue names no type."""
+    if not any(statistics.types):
+        return []
+    ranked = sorted(statistics.types.items(), key=lambda item: -item[1])
+    counts = {name or "(no type)": count for name, count in ranked[:SHOWN_TYPES]}
+    others = ranked[SHOWN_TYPES:]
+    if others:
+        counts[f"{len(others)} other types"] = sum(count for _, count in others)
+    return _bars(counts)
+
+
+def _bars(counts: dict[str, int]) -> list[Bar]:
+    most = max(counts.values(), default=0)
+    return [Bar(name, count, count / most if most else 0.0) for name, count in counts.items()]
+
+
+def _verdict(report: Report, slice: str) -> Verdict:
+    return Verdict(slice, outcome(report, slice), report.verdict(slice))
+
+
+def _table(report: Report, found: Figures, slice: str) -> Table:
+    measured = {m.name: None for m in report.metrics if m.slice == slice}
+    columns = [name for name in NAMES if name in measured] + [name for name in measured if name not in NAMES]
+    rows = report.rows
+    paired = dict.fromkeys(m.row for m in report.metrics if m.row not in rows)
+
+    def lines(names: list[str]) -> list[Line]:
+        made = [Line(row, [found.get((row, column, slice)) for column in columns]) for row in names]
+        return [line for line in made if any(line.cells)]
+
+    return Table(slice, columns, lines(rows), lines(list(paired)))
+
+
+def _panels(report: Report, found: Figures, slices: list[str]) -> list[Markup]:
+    """The headline figures of the first slice, one drawing each."""
+    drawings = []
+    for name in VERDICT_METRICS if slices else ():
+        metrics = [found[key] for row in report.rows if (key := (row, name, slices[0])) in found]
+        if metrics:
+            drawings.append(figures.interval_plot(SPOKEN[name], metrics))
+    return drawings
+
+
+def _curves(report: Report) -> list[tuple[str, Markup]]:
+    """Headings and charts of what was logged: the loss over epochs, held-out figures over steps."""
+    loss = _points(report, "epoch", "loss")
+    charts = []
+    if loss:
+        series = [figures.Series("loss", figures.thinned(loss))]
+        charts.append(("Loss", figures.line_chart("Loss over epochs", series, x_name="epoch")))
+    for heading, names in HELD_OUT_CHARTS.items():
+        measured = {name: _points(report, "step", f"held_out_{name}") for name in names}
+        series = [figures.Series(NAMES[n], figures.thinned(points)) for n, points in measured.items() if points]
+        if series:
+            charts.append((heading, figures.line_chart(f"{heading}, over steps", series, x_name="step")))
+    return charts
+
+
+def _points(report: Report, x: str, y: str) -> list[figures.Point]:
+    entries = [(entry[x], entry[y]) for entry in report.curves if x in entry and y in entry]
+    return [point for point in entries if all(map(math.isfinite, point))]
+
+
+def _drawings(quadrants: Quadrants | None) -> Drawings | None:
+    if quadrants is None or not quadrants.photos:
+        return None
+    photos, before, after = quadrants.photos, quadrants.before, quadrants.after
+    return Drawings(
+        figures.quadrants_figure(f"Before training ({quadrants.before_row})", photos, before),
+        figures.quadrants_figure("After training", photos, after),
+        figures.means(photos, before),
+        figures.means(photos, after),
+    )

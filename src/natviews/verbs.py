@@ -1,0 +1,214 @@
+"""The product: one function per command, files in, files out. What a verb does, the Python API does.
+
+Imports are inside the verbs: `natviews search` must answer before torch could even be loaded.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from typer import Argument, Option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from natviews.catalog import Catalog
+    from natviews.report import Report
+    from natviews.types import Embeddings
+
+CatalogPath: TypeAlias = Annotated[
+    Path, Argument(metavar="CATALOG", help="A CSV, Parquet or JSONL file, or a folder with a folder per product.")
+]
+Out: TypeAlias = Annotated[Path, Option("--out", help="Where the results are written.")]
+AsJson: TypeAlias = Annotated[bool, Option("--json", help="Print JSON for programs.")]
+Encoding: TypeAlias = Annotated[str, Option(help="The text encoding of a CSV catalogue.")]
+Settings: TypeAlias = Annotated[
+    list[str] | None, Option("--set", metavar="BLOCK.NAME=VALUE", help="Change one value of the recipe.")
+]
+Condition: TypeAlias = Annotated[str | None, Option(metavar="COLUMN=VALUE")]
+
+
+def demo(
+    out: Out = Path("runs/demo"),
+    products: Annotated[int, Option(min=20, help="How many products to generate.")] = 900,
+    seed: int = 0,
+) -> None:
+    """Generate a catalogue, train an encoder, match and report: the whole job in minutes, with nothing given."""
+    from natviews.catalog import generate_catalog
+    from natviews.progress import progress
+
+    with progress("drawing product photos", products) as advance:
+        catalog = generate_catalog(
+            out / "catalog", products=products, seed=seed, progress=lambda done, total: advance(1)
+        )
+    train(catalog, out=out / "run", recipe="demo", settings=[f"training.seed={seed}"])
+    embed(out / "run", catalog, out=out / "embeddings.parquet")
+    evaluate(out / "embeddings.parquet", catalog, out=out)
+
+
+def check(catalog: CatalogPath, out: Out = Path(), as_json: AsJson = False, encoding: Encoding = "utf-8") -> None:
+    """Look at every photo: statistics, near-duplicates, and quarantine.csv with a reason per bad photo."""
+    from natviews.catalog import Catalog, pack, with_split, write_quarantine
+    from natviews.report.terminal import print_statistics
+
+    packed = with_split(pack(Catalog.open(catalog, encoding=encoding), 256))
+    write_quarantine(packed.quarantine, out / "quarantine.csv")
+    groups = packed.catalog.near_identical_groups()
+    copies = int((packed.catalog.column("near_dup_within") == "1").sum())
+    print_statistics(packed.catalog.statistics(), groups, copies, packed.quarantine, as_json)
+
+
+def views(
+    catalog: CatalogPath,
+    policy: Annotated[str, Option("--views", help="The view policy; `natviews explain` lists them.")] = "skill",
+    out: Out = Path("views.png"),
+    products: Annotated[int, Option(min=1, max=100)] = 6,
+    size: Annotated[int, Option(min=16, max=1024, help="Side of a global view in px.")] = 224,
+    seed: int = 0,
+) -> None:
+    """Draw a contact sheet: products and what a policy makes of two of their photos."""
+    from natviews.catalog import Catalog, pack, with_split
+    from natviews.report import views_sheet, write_picture
+    from natviews.views import policy as policy_named
+
+    packed = with_split(pack(Catalog.open(catalog), 512))
+    sheet = views_sheet(packed, policy_named(policy, size=size), products=products, seed=seed, title=policy)
+    write_picture(sheet, out)
+    print(out)
+
+
+def train(
+    catalog: CatalogPath,
+    out: Out,
+    recipe: Annotated[str, Option(help="A recipe's name or YAML file.")] = "natural",
+    settings: Settings = None,
+    weights: Annotated[
+        str | None, Option(help="A safetensors file, an encoder's folder, or `pretrained`.")
+    ] = None,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Train an encoder on the catalogue's own photos. Run again, it resumes."""
+    from natviews.progress import progress
+
+    with progress("loading torch"):
+        from natviews.report.judge import report_on_run
+        from natviews.training import Recipe
+        from natviews.training import train as train_encoder
+
+    chosen = Recipe.load(recipe, settings, weights=weights)
+    run = train_encoder(_opened(catalog, encoding), chosen, out)
+    report = report_on_run(run, _opened(catalog, encoding))
+    if report:
+        _tell(report, out)
+
+
+def embed(
+    encoder: Annotated[Path, Argument(metavar="ENCODER", help="A run's folder or an encoder's.")],
+    catalog: CatalogPath,
+    out: Out = Path("embeddings.parquet"),
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Write a vector for every photo (Parquet: id, product_id, vector). Run again after a kill, it continues."""
+    from natviews.catalog import write_quarantine
+    from natviews.progress import progress
+
+    with progress("loading torch"):
+        from natviews.encoders import Encoder, embed_catalog
+
+    location = str(encoder.absolute())
+    bad = embed_catalog(Encoder.load(encoder), _opened(catalog, encoding), out, location=location)
+    write_quarantine(bad, out.with_name("quarantine.csv"))
+    print(f"{out}" + (f" ({len(bad)} photos in {out.with_name('quarantine.csv')})" if bad else ""))
+
+
+def evaluate(
+    embeddings: Annotated[Path, Argument(metavar="FILE.parquet", help="What `natviews embed` wrote.")],
+    catalog: CatalogPath,
+    out: Out = Path("evaluation"),
+    split: Annotated[str, Option(help="Which part is judged: train, val, test.")] = "test",
+    query: Condition = None,
+    gallery: Condition = None,
+    within: Annotated[str | None, Option(metavar="COLUMN", help="A query's gallery shares its value.")] = None,
+    by: Annotated[str | None, Option(metavar="COLUMN", help="Also judge each value of the column.")] = None,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Judge embeddings beside a histogram, the untrained and the frozen encoder: metrics.json, report.html."""
+    from natviews.index import read_embeddings
+    from natviews.progress import progress
+
+    vectors = read_embeddings(embeddings)
+    with progress("loading torch"):
+        from natviews.report.judge import Slices, evaluate_file
+
+    slices = Slices(within, by, _condition(query), _condition(gallery))
+    report = evaluate_file(vectors, _opened(catalog, encoding), split=split, slices=slices)
+    _tell(report, out)
+
+
+def search(
+    store: Annotated[Path, Argument(metavar="STORE", help="What `natviews embed` wrote.")],
+    photo: Annotated[str, Argument(metavar="PHOTO", help="The id of a photo in the store, or an image file.")],
+    k: Annotated[int, Option("-k", min=1, max=10_000, help="How many photos to find.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Find the photos most like one: by its id in the store, or from an image file."""
+    from natviews.index import ExactIndex, read_embeddings
+    from natviews.report.terminal import print_matches
+
+    embeddings = read_embeddings(store)
+    query, query_ids = _query(embeddings, photo)
+    matches = ExactIndex(embeddings).search(query, k, query_ids=query_ids)
+    product_of = dict(zip(embeddings.ids.tolist(), embeddings.product_ids.tolist(), strict=True))
+    print_matches(matches, product_of, as_json)
+
+
+def explain(
+    name: Annotated[str, Argument(help="A method, view policy, operation, metric or recipe.")] = "",
+) -> None:
+    """Say what a method, view policy, operation, metric or recipe is, and where its code is."""
+    from natviews.progress import progress
+
+    with progress("loading torch"):
+        from natviews.report.explanations import explanation
+
+    print(explanation(name))
+
+
+def _opened(catalog: Path, encoding: str) -> "Catalog":
+    from natviews.catalog import Catalog
+
+    return Catalog.open(catalog, encoding=encoding)
+
+
+def _condition(text: str | None) -> tuple[str, str] | None:
+    from natviews.types import NatviewsError
+
+    if text is None:
+        return None
+    column, equals, value = text.partition("=")
+    if not equals:
+        raise NatviewsError(f"{text!r} is not of the form COLUMN=VALUE.")
+    return column, value
+
+
+def _query(embeddings: "Embeddings", photo: str) -> "tuple[np.ndarray, np.ndarray | None]":
+    """The query's vector (1, D), and its id where it is in the store. Only a file needs the encoder."""
+    import numpy as np
+
+    rows = np.flatnonzero(embeddings.ids == photo)
+    if len(rows):
+        return embeddings.vectors[rows], embeddings.ids[rows]
+    from natviews.progress import progress
+
+    with progress("loading torch"):
+        from natviews.encoders import encode_file
+    return encode_file(Path(photo), embeddings.made_by), None
+
+
+def _tell(report: "Report", out: Path) -> None:
+    from natviews.report.terminal import print_report
+
+    print_report(report)
+    print(report.write(out))
+
+
+VERBS = (demo, check, views, train, embed, evaluate, search, explain)
