@@ -37,7 +37,9 @@ def _bar(label: str, total: int | None) -> Iterator[Advance]:
         task = bar.add_task(label, total=total, note="")
 
         def advance(count: int = 1, note: str | None = None) -> None:
-            bar.update(task, advance=count, **({} if note is None else {"note": note}))
+            bar.update(task, advance=count)
+            if note is not None:
+                bar.update(task, note=note)
 
         yield advance
 

@@ -194,9 +194,13 @@ def _query(embeddings: "Embeddings", photo: str) -> "tuple[np.ndarray, np.ndarra
     """The query's vector (1, D), and its id where it is in the store. Only a file needs the encoder."""
     import numpy as np
 
+    from natviews.types import NatviewsError
+
     rows = np.flatnonzero(embeddings.ids == photo)
     if len(rows):
         return embeddings.vectors[rows], embeddings.ids[rows]
+    if not Path(photo).is_file():
+        raise NatviewsError(f"{photo} is neither the id of a photo in the store nor an image file.")
     from natviews.progress import progress
 
     with progress("loading torch"):

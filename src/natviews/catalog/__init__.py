@@ -1,5 +1,6 @@
 from natviews.catalog.catalog import Catalog, Photos, Statistics
 from natviews.catalog.decode import BadPhoto, decode, read_photo
+from natviews.catalog.generated import generate_catalog, generate_marketplaces
 from natviews.catalog.packed import PackedPhotos, Quarantined, content_key, pack, write_quarantine
 from natviews.catalog.splits import with_split
 
@@ -12,6 +13,8 @@ __all__ = [
     "Statistics",
     "content_key",
     "decode",
+    "generate_catalog",
+    "generate_marketplaces",
     "pack",
     "read_photo",
     "with_split",

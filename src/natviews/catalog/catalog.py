@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import pyarrow as pa
@@ -172,7 +173,11 @@ class Photos(Sequence[Photo]):
     def __len__(self) -> int:
         return len(self._catalog)
 
-    def __getitem__(self, row):  # type: ignore[no-untyped-def,override]
+    @overload
+    def __getitem__(self, row: int) -> Photo: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Photo]: ...
+    def __getitem__(self, row: int | slice) -> Photo | list[Photo]:
         if isinstance(row, slice):
             return [self[i] for i in range(*row.indices(len(self)))]
         catalog = self._catalog

@@ -100,5 +100,5 @@ def _shrunk(image: Image.Image, longest: int | None) -> Image.Image:
     if not longest or max(image.size) <= longest:
         return image
     scale = longest / max(image.size)
-    size = tuple(max(1, round(side * scale)) for side in image.size)
-    return image.resize(size, Image.Resampling.BOX, reducing_gap=None)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BOX, reducing_gap=None)

@@ -68,10 +68,8 @@ def embed_catalog(encoder: Encoder, catalog: Catalog, out: Path, *, location: st
 def encode_file(path: Path, made_by: Provenance) -> np.ndarray:
     """The vector (1, D) of one image file, by the encoder that made some embeddings.
 
-    Raises NatviewsError where there is no such photo, or the encoder has gone or is another one now.
+    Raises NatviewsError where the photo cannot be used, or the encoder has gone or is another one now.
     """
-    if not path.is_file():
-        raise NatviewsError(f"{path} is neither the id of a photo in the store nor an image file.")
     try:
         encoder = Encoder.load(made_by.location)
     except NatviewsError as error:

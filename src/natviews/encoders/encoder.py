@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import timm
@@ -62,6 +62,9 @@ class Architecture:
 class Encoder(nn.Module):
     """Prepared photos (B, 3, S, S) -> features (B, dim). Photos -> unit vectors with `encode`."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, architecture: Architecture, *, pretrained: bool = False) -> None:
         super().__init__()
         self.architecture = architecture
@@ -90,7 +93,7 @@ class Encoder(nn.Module):
 
     @property
     def dim(self) -> int:
-        return self.backbone.num_features
+        return cast(int, self.backbone.num_features)
 
     @property
     def size(self) -> int:

@@ -51,8 +51,8 @@ def read_embeddings(path: Path) -> Embeddings:
         }
         said = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         known = {f.name: said.get(PREFIX + f.name, "") for f in fields(Provenance)}
-        texts = [table.column(name).to_numpy(zero_copy_only=False).astype(str) for name in REQUIRED[:2]]
-        return Embeddings(*texts, vectors.pop("vector"), Provenance(**known), vectors)
+        ids, products = (table.column(name).to_numpy(zero_copy_only=False).astype(str) for name in REQUIRED[:2])
+        return Embeddings(ids, products, vectors.pop("vector"), Provenance(**known), vectors)
     except (pa.ArrowException, ValueError, KeyError, OSError) as error:
         raise NatviewsError(f"{path} is damaged or holds no embeddings: {' '.join(str(error).split())}") from None
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
-from natviews.methods.parts import by_size, cosine, follow, linear, mlp, teacher_of
+from natviews.methods.parts import by_size, cosine, follow, linear, mlp, teacher_of, width_of
 
 
 class DINO(Method):
@@ -41,8 +41,8 @@ class DINO(Method):
         freeze_last_layer_epochs: float = 1,
     ) -> None:
         super().__init__()
-        self.student = nn.Sequential(encoder, PrototypeHead(encoder.dim, hidden, bottleneck, prototypes))
-        self.teacher = teacher_of(self.student)
+        self.student = nn.Sequential(encoder, PrototypeHead(width_of(encoder), hidden, bottleneck, prototypes))
+        self.teacher: nn.Sequential = teacher_of(self.student)
         self.register_buffer("centre", torch.zeros(prototypes))
         self.tau_s, self.tau_t = student_temperature, teacher_temperature
         self.tau_t_start, self.tau_t_epochs = warmup_teacher_temperature, warmup_teacher_epochs
@@ -82,7 +82,7 @@ class DINO(Method):
             if self.clip and parameter.grad is not None:
                 nn.utils.clip_grad_norm_(parameter, self.clip)
         if progress.epoch < self.freeze:
-            for parameter in self.student[1].prototypes.parameters():
+            for parameter in self.student.get_submodule("1.prototypes").parameters():
                 parameter.grad = None
 
     def after_step(self, progress: Progress) -> None:

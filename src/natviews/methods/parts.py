@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,15 @@ def mlp(*sizes: int, norm: bool = True, activation: type[nn.Module] = nn.ReLU) -
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
-def teacher_of(student: nn.Module) -> nn.Module:
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def width_of(encoder: nn.Module) -> int:
+    """The number of features, `dim`, that every encoder states."""
+    return cast(int, encoder.dim)
+
+
+def teacher_of(student: Module) -> Module:
     """A copy that starts equal and gets no gradient."""
     return copy.deepcopy(student).requires_grad_(False)
 
@@ -28,8 +37,8 @@ def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
     """teacher <- momentum * teacher + (1 - momentum) * student; buffers (batch norm's) are copied."""
     for theirs, ours in zip(teacher.parameters(), student.parameters(), strict=True):
         theirs.lerp_(ours.detach().to(theirs.dtype), 1 - momentum)
-    for theirs, ours in zip(teacher.buffers(), student.buffers(), strict=True):
-        theirs.copy_(ours)
+    for buffer, ours_now in zip(teacher.buffers(), student.buffers(), strict=True):
+        buffer.copy_(ours_now)
 
 
 def cosine(start: float, end: float, fraction: float) -> float:

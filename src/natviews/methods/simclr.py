@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
-from natviews.methods.parts import mlp
+from natviews.methods.parts import mlp, width_of
 
 
 class SimCLR(Method):
@@ -24,7 +24,7 @@ class SimCLR(Method):
     ) -> None:
         super().__init__()
         self.online = encoder
-        self.projector = mlp(encoder.dim, hidden, out)
+        self.projector = mlp(width_of(encoder), hidden, out)
         self.temperature = temperature
 
     @property

@@ -57,7 +57,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 def interval_plot(title: str, metrics: list[Metric], *, emphasised: str = "trained") -> Markup:
     """One line per row of figures: a dot for the value and a bar for its 95 % interval."""
-    gap, top, left, right = 34, 30, 124, 308
+    gap, top, left, right = 32, 30, 124, 308
     labels = ticks(min(m.low for m in metrics), max(m.high for m in metrics), 4)
     scale = _Axis(labels[0], labels[-1], left, right)
     bottom = top + gap * len(metrics)
@@ -74,13 +74,15 @@ def interval_plot(title: str, metrics: list[Metric], *, emphasised: str = "train
 
 def _interval(metric: Metric, kind: str, scale: "_Axis", y: float) -> Markup:
     low, value, high = scale(metric.low), scale(metric.value), scale(metric.high)
-    return Markup('<g class="{}"><title>{}: {}</title>{}{}{}{}</g>').format(
+    ends = [_line("interval", (x, y - 5), (x, y + 5)) for x in (low, high)]
+    return Markup('<g class="{}"><title>{}: {}</title>{}{}{}{}{}</g>').format(
         kind,
         metric.row,
         str(metric),
         _text("label", 114, y + 4, _shortened(metric.row, 17), anchor="end"),
         _line("interval", (low, y), (high, y)),
-        Markup('<circle cx="{:.1f}" cy="{:.1f}" r="5.5"/>').format(value, y),
+        Markup("").join(ends),
+        Markup('<circle cx="{:.1f}" cy="{:.1f}" r="4"/>').format(value, y),
         _text("value", 358, y + 4, f"{metric.value:.3f}", anchor="end"),
     )
 
@@ -91,16 +93,19 @@ def _spoken(title: str, metrics: list[Metric]) -> str:
 
 def line_chart(title: str, series: list[Series], *, x_name: str) -> Markup:
     """Lines over a common axis, each with its own class (s0, s1, ...) and a key above the drawing."""
-    left, right, top, bottom = 52, 508, 42, 230
+    left, right, top, bottom = 44, 390, 42, 220
     xs = [x for line in series for x, _ in line.points]
     ys = [y for line in series for _, y in line.points]
-    x_ticks, y_ticks = ticks(min(xs), max(xs), 6), ticks(min(ys), max(ys), 5)
-    across, up = _Axis(x_ticks[0], x_ticks[-1], left, right), _Axis(y_ticks[0], y_ticks[-1], bottom, top)
+    y_ticks = ticks(min(ys), max(ys), 5)
+    across = _Axis(min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1, left, right)
+    up = _Axis(y_ticks[0], y_ticks[-1], bottom, top)
     parts = []
     for y in y_ticks:
         parts.append(_line("grid", (left, up(y)), (right, up(y))))
         parts.append(_text("tick", left - 8, up(y) + 4, _number(y), anchor="end"))
-    for x in x_ticks:
+    for x in ticks(across.low, across.high, 6):
+        if not across.low <= x <= across.high:
+            continue
         parts.append(_line("notch", (across(x), bottom), (across(x), bottom + 5)))
         parts.append(_text("tick", across(x), bottom + 20, _number(x)))
     parts.append(_text("tick", (left + right) / 2, bottom + 40, x_name))
@@ -109,7 +114,7 @@ def line_chart(title: str, series: list[Series], *, x_name: str) -> Markup:
         key = left + i * (right - left) / len(series)
         parts.append(_line(f"curve s{i % 4}", (key, 16), (key + 22, 16)))
         parts.append(_text("label", key + 29, 20, line.name, anchor="start"))
-    return _svg(title, 520, bottom + 48, parts)
+    return _svg(title, 400, bottom + 48, parts)
 
 
 def _curve(line: Series, i: int, across: "_Axis", up: "_Axis") -> Markup:
@@ -163,7 +168,11 @@ def means(photos: Sequence[Shown], cosines: np.ndarray) -> tuple[float | None, f
     same = products[:, None] == products[None, :]
     upper = np.triu(np.ones_like(same), 1)
     within, between = cosines[same & upper], cosines[~same & upper]
-    return tuple(float(part.mean()) if part.size else None for part in (within, between))  # type: ignore[return-value]
+    return _mean(within), _mean(between)
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if values.size else None
 
 
 def similarity_legend() -> Markup:
@@ -229,7 +238,7 @@ def _link(kind: str, start: Point, end: Point, cosine: float) -> Markup:
 
 def _link_label(start: Point, end: Point, cosine: float) -> Markup:
     # Off the middle on the diagonals, which cross there.
-    share = 0.5 if start[0] == end[0] or start[1] == end[1] else 0.36
+    share = 0.5 if start[0] == end[0] or start[1] == end[1] else 0.32
     x, y = (a + (b - a) * share for a, b in zip(start, end, strict=True))
     return _text("on-link", x, y + 5, f"{cosine:.2f}")
 

@@ -1,8 +1,8 @@
 """The report's page: one HTML file that needs nothing else, written for whoever looks after the shop."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from natviews.catalog import Statistics
 from natviews.report import figures
-from natviews.report.report import SPOKEN, VERDICT_METRICS, Quadrants, Report
+from natviews.report.report import VERDICT_METRICS, Quadrants, Report
 from natviews.types import Metric
 
 SHOWN_TYPES = 12
@@ -21,8 +21,10 @@ LONG_FACT = 120
 """Characters from which a fact is folded away."""
 
 NAMES = {
-    **SPOKEN,
+    "recall@1": "Recall@1",
+    "recall@5": "Recall@5",
     "recall@10": "Recall@10",
+    "map@r": "MAP@R",
     "r_precision": "R-precision",
     "auc": "AUC",
     "within": "Within",
@@ -44,6 +46,7 @@ ROW_NOTES = {
     "untrained": "the network with random weights",
     "frozen": "the network as it was before training",
     "frozen+whitening": "the same, with its vectors evened out",
+    "trained, no head": "after training, without its last step",
     "trained": "after training on these photos",
 }
 HEADLINES = {
@@ -61,9 +64,8 @@ NO_DIRECTION = ("within", "between")
 """Figures of which neither more nor less is better by itself."""
 HELD_OUT_CHARTS = {
     "Finding the product again": ("recall@1", "recall@5", "map@r"),
-    "Similarity within and between products": ("within", "between"),
+    "Similarity of photos": ("within", "between"),
 }
-Figures = Mapping[tuple[str, str, str], Metric]
 
 
 @dataclass(frozen=True)
@@ -121,18 +123,21 @@ def page(report: Report) -> str:
     """The report as an HTML page. Photos, drawings and styles are inside it; it asks for nothing."""
     template = resources.files(__package__).joinpath("template.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    found = {(m.row, m.name, m.slice): m for m in reversed(report.metrics)}
-    slices = sorted(report.slices, key=lambda name: name != "all")
+    parts = _parts(report)
+    first = next(iter(parts))
+    types = product_types(report.statistics)
     text = environment.from_string(template).render(
         report=report,
-        verdicts=[_verdict(report, name) for name in slices or ["all"]],
-        tables=[_table(report, found, name) for name in slices],
-        panels=_panels(report, found, slices),
+        plainly=plainly(parts[first], first),
+        verdicts=[Verdict(name, outcome(part, name), part.verdict(name)) for name, part in parts.items()],
+        tables=[_table(part, name) for name, part in parts.items() if part.metrics],
+        panels=_panels(parts[first], first),
         curves=_curves(report),
         drawings=_drawings(report.quadrants),
         legend=figures.similarity_legend(),
         per_product=photos_per_product(report.statistics),
-        types=product_types(report.statistics),
+        types=types[:SHOWN_TYPES],
+        more_types=max(0, len(types) - SHOWN_TYPES),
         bad=report.quarantine[:SHOWN_BAD_PHOTOS],
         more_bad=max(0, len(report.quarantine) - SHOWN_BAD_PHOTOS),
         picture=figures.data_uri,
@@ -165,6 +170,19 @@ def outcome(report: Report, slice: str) -> str:
     return "won" if "better" in signs else "lost" if "worse" in signs else "open"
 
 
+def plainly(report: Report, slice: str) -> str:
+    """The headline figure in a sentence, or '' where there is none."""
+    trained = report.metric("trained", "recall@1", slice)
+    baseline = report.strongest_baseline("recall@1", slice)
+    if trained is None:
+        return ""
+    share = f"{trained.value * 100:.1f} %"
+    said = f"After training, {share} of the photos find another photo of their product first"
+    if baseline is None:
+        return f"{said}."
+    return f"{said}; with the best other method ({baseline.row}), {baseline.value * 100:.1f} %."
+
+
 def mark(difference: Metric) -> str:
     """What a paired difference shows: `better`, `worse`, `differs` or, with zero in its interval, `open`."""
     if not difference.excludes_zero:
@@ -184,15 +202,11 @@ def photos_per_product(statistics: Statistics) -> list[Bar]:
 
 
 def product_types(statistics: Statistics) -> list[Bar]:
-    """The most frequent types, and the others together; none where the catalogue names no type."""
+    """The types by falling number of photos; none where the catalogue names no type."""
     if not any(statistics.types):
         return []
     ranked = sorted(statistics.types.items(), key=lambda item: -item[1])
-    counts = {name or "(no type)": count for name, count in ranked[:SHOWN_TYPES]}
-    others = ranked[SHOWN_TYPES:]
-    if others:
-        counts[f"{len(others)} other types"] = sum(count for _, count in others)
-    return _bars(counts)
+    return _bars({name or "(no type)": count for name, count in ranked})
 
 
 def _bars(counts: dict[str, int]) -> list[Bar]:
@@ -200,30 +214,34 @@ def _bars(counts: dict[str, int]) -> list[Bar]:
     return [Bar(name, count, count / most if most else 0.0) for name, count in counts.items()]
 
 
-def _verdict(report: Report, slice: str) -> Verdict:
-    return Verdict(slice, outcome(report, slice), report.verdict(slice))
+def _parts(report: Report) -> dict[str, Report]:
+    """The report of each slice, `all` first: a report looks a figure up among all it has."""
+    slices = sorted(report.slices, key=lambda name: name != "all") or ["all"]
+    metrics: dict[str, list[Metric]] = {name: [] for name in slices}
+    for metric in report.metrics:
+        metrics[metric.slice].append(metric)
+    return {name: replace(report, metrics=metrics[name]) for name in slices}
 
 
-def _table(report: Report, found: Figures, slice: str) -> Table:
-    measured = {m.name: None for m in report.metrics if m.slice == slice}
+def _table(part: Report, slice: str) -> Table:
+    measured = dict.fromkeys(m.name for m in part.metrics)
     columns = [name for name in NAMES if name in measured] + [name for name in measured if name not in NAMES]
-    rows = report.rows
-    paired = dict.fromkeys(m.row for m in report.metrics if m.row not in rows)
+    rows = part.rows
+    paired = dict.fromkeys(m.row for m in part.metrics if m.row not in rows)
 
-    def lines(names: list[str]) -> list[Line]:
-        made = [Line(row, [found.get((row, column, slice)) for column in columns]) for row in names]
-        return [line for line in made if any(line.cells)]
+    def lines(names: Iterable[str]) -> list[Line]:
+        return [Line(row, [part.metric(row, column, slice) for column in columns]) for row in names]
 
-    return Table(slice, columns, lines(rows), lines(list(paired)))
+    return Table(slice, columns, lines(rows), lines(paired))
 
 
-def _panels(report: Report, found: Figures, slices: list[str]) -> list[Markup]:
-    """The headline figures of the first slice, one drawing each."""
+def _panels(part: Report, slice: str) -> list[Markup]:
+    """The headline figures, one drawing each."""
     drawings = []
-    for name in VERDICT_METRICS if slices else ():
-        metrics = [found[key] for row in report.rows if (key := (row, name, slices[0])) in found]
+    for name in VERDICT_METRICS:
+        metrics = [m for row in part.rows if (m := part.metric(row, name, slice))]
         if metrics:
-            drawings.append(figures.interval_plot(SPOKEN[name], metrics))
+            drawings.append(figures.interval_plot(NAMES[name], metrics))
     return drawings
 
 

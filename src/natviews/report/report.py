@@ -86,7 +86,9 @@ class Report:
 
     def verdict(self, slice: str = "all") -> str:
         """Whether training beat the best of the baselines, in sentences, with paired intervals."""
-        won, lost, open_ = [], [], []
+        won: list[str] = []
+        lost: list[str] = []
+        open_: list[str] = []
         for name in VERDICT_METRICS:
             baseline = self.strongest_baseline(name, slice)
             if baseline is None:

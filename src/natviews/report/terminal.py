@@ -1,6 +1,7 @@
 """What a terminal shows: tables for people, or JSON for programs."""
 
 import json
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +12,7 @@ from natviews.catalog import Quarantined, Statistics
 from natviews.report.report import SPOKEN, VERDICT_METRICS, Report
 from natviews.types import Matches
 
-OUT = Console(soft_wrap=True)
+OUT = Console() if sys.stdout.isatty() else Console(width=120)  # a log has room for whole rows
 
 
 def print_json(value: Any) -> None:

@@ -63,7 +63,7 @@ def choose_head(
 
     fresh = train.column("near_dup_within") != "1"
     heads: dict[float | None, Whitening | None] = {None: None}
-    tried = {None: score(held_out_features)}
+    tried: dict[float | None, float] = {None: score(held_out_features)}
     for shrinkage in SHRINKAGES:
         head = Whitening.fit(train_features[fresh], train.product_ids[fresh], shrinkage=shrinkage)
         heads[shrinkage] = head

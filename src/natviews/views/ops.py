@@ -17,7 +17,8 @@ REFERENCE_SIZE = 224
 
 
 class Op(Protocol):
-    p: float
+    @property
+    def p(self) -> float: ...
 
     def draw(self, view: View, rng: np.random.Generator) -> View: ...
 

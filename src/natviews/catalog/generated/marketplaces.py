@@ -4,17 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from natviews.catalog.generated.generate import (
-    Marketplace,
-    Order,
-    Progress,
-    draw_items,
-    draw_splits,
-    list_product,
-    write_catalog,
-    write_csv,
-)
+from natviews.catalog.generated.generate import Progress, write_catalog, write_csv
 from natviews.catalog.generated.marks import OUR_SHOPS, THEIR_SHOPS
+from natviews.catalog.generated.orders import Marketplace, Order, draw_items, draw_splits, list_product
 from natviews.catalog.generated.shots import PHONE, STUDIO
 from natviews.types import NatviewsError
 

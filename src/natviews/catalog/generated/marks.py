@@ -119,8 +119,8 @@ def watermark_cover(shop: Shop, size: int) -> Plane:
         turn = cv2.getRotationMatrix2D((size / 2, size / 2), 24, 1.25)
         plane = cv2.warpAffine(plane, turn, (size, size))
     else:
-        plane[round(0.9 * size) :] = 120
-        _write(plane, shop.name, 0.5 * size, 0.95 * size, 0.05 * size, shop.font)
+        plane[round(0.9 * size) :] = 255  # the name is cut out of the band, so it reads on any ground
+        _write(plane, shop.name, 0.5 * size, 0.95 * size, 0.05 * size, shop.font, 0)
     return plane[:, :, None].astype(np.float32) * np.float32(shop.opacity / 255)
 
 
@@ -129,7 +129,8 @@ def stamp(photo: Pixels, shop: Shop) -> Pixels:
     cover = watermark_cover(shop, photo.shape[0])
     shade = np.float32(25 if shop.dark else 252)
     # A rim of the opposite shade below and to the right, or a white mark would vanish on a white ground.
-    rim = np.roll(cover, (1, 1), (0, 1)) * np.float32(0.6)
+    rim = np.zeros_like(cover)
+    rim[1:, 1:] = np.float32(0.6) * cover[:-1, :-1]
     rimmed = photo + (255 - shade - photo) * rim
     return (rimmed + (shade - rimmed) * cover).astype(np.uint8)
 

@@ -43,11 +43,6 @@ def fill_disc(image: npt.NDArray[Any], x: float, y: float, radius: float, value:
     cv2.circle(image, centre, round(radius * scale), (value,), -1, cv2.LINE_AA, SUBPIXELS)
 
 
-def affine(*rows: tuple[float, float, float]) -> npt.NDArray[Any]:
-    """The matrix, float32 (2, 3), of an affine map from its two rows."""
-    return np.array(rows, np.float32)
-
-
 def spread(plane: Plane, channels: int = 3) -> Plane:
     """The plane once per channel: several times faster than broadcasting over a last axis of three."""
     return cv2.merge([plane] * channels)
