@@ -11,7 +11,7 @@ from natviews.types import NatviewsError
 MAX_PIXELS = 80_000_000
 """A camera's largest photos have 50 to 60 megapixels; what claims more is refused before it is decoded."""
 MAX_BYTES = 64 * 2**20
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
 class BadPhoto(NatviewsError):

@@ -97,15 +97,13 @@ def line_chart(title: str, series: list[Series], *, x_name: str) -> Markup:
     xs = [x for line in series for x, _ in line.points]
     ys = [y for line in series for _, y in line.points]
     y_ticks = ticks(min(ys), max(ys), 5)
-    across = _Axis(min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1, left, right)
+    across = _Axis(0, max(xs) or 1, left, right)  # epochs and steps begin at 0
     up = _Axis(y_ticks[0], y_ticks[-1], bottom, top)
     parts = []
     for y in y_ticks:
         parts.append(_line("grid", (left, up(y)), (right, up(y))))
         parts.append(_text("tick", left - 8, up(y) + 4, _number(y), anchor="end"))
-    for x in ticks(across.low, across.high, 6):
-        if not across.low <= x <= across.high:
-            continue
+    for x in (x for x in ticks(0, across.high, 6) if x <= across.high):
         parts.append(_line("notch", (across(x), bottom), (across(x), bottom + 5)))
         parts.append(_text("tick", across(x), bottom + 20, _number(x)))
     parts.append(_text("tick", (left + right) / 2, bottom + 40, x_name))

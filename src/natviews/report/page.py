@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import resources
 
+import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from natviews.catalog import Statistics
 from natviews.report import figures
-from natviews.report.report import VERDICT_METRICS, Quadrants, Report
+from natviews.report.report import VERDICT_METRICS, Quadrants, Report, Shown
 from natviews.types import Metric
 
 SHOWN_TYPES = 12
@@ -53,11 +54,9 @@ HEADLINES = {
     "won": "Training helped",
     "lost": "Training made it worse",
     "mixed": "Better in part, worse in part",
-    "open": "No difference can be told",
+    "unclear": "No difference can be told",
     "none": "Nothing to compare with",
 }
-TONES = {"won": "won", "lost": "lost", "mixed": "mixed", "open": "unclear", "none": "none"}
-"""The page's class for each outcome."""
 SIGNS = {"better": "▲", "worse": "▼", "differs": "◆", "open": "○"}
 SPLIT_NAMES = {"train": "photos to learn from", "val": "photos to choose by", "test": "photos to measure with"}
 NO_DIRECTION = ("within", "between")
@@ -109,16 +108,6 @@ class Bar:
     share: float
 
 
-@dataclass(frozen=True)
-class Drawings:
-    """The products in four quadrants `before` and `after`, with mean cosines (within, between) of each."""
-
-    before: Markup
-    after: Markup
-    means_before: tuple[float | None, float | None]
-    means_after: tuple[float | None, float | None]
-
-
 def page(report: Report) -> str:
     """The report as an HTML page. Photos, drawings and styles are inside it; it asks for nothing."""
     template = resources.files(__package__).joinpath("template.html.j2").read_text(encoding="utf-8")
@@ -147,7 +136,6 @@ def page(report: Report) -> str:
         MEANINGS=MEANINGS,
         ROW_NOTES=ROW_NOTES,
         HEADLINES=HEADLINES,
-        TONES=TONES,
         SIGNS=SIGNS,
         SPLIT_NAMES=SPLIT_NAMES,
     )
@@ -167,7 +155,7 @@ def outcome(report: Report, slice: str) -> str:
         return "none"
     if {"better", "worse"} <= signs:
         return "mixed"
-    return "won" if "better" in signs else "lost" if "worse" in signs else "open"
+    return "won" if "better" in signs else "lost" if "worse" in signs else "unclear"
 
 
 def plainly(report: Report, slice: str) -> str:
@@ -176,11 +164,15 @@ def plainly(report: Report, slice: str) -> str:
     baseline = report.strongest_baseline("recall@1", slice)
     if trained is None:
         return ""
-    share = f"{trained.value * 100:.1f} %"
+    share = _percent(trained.value)
     said = f"After training, {share} of the photos find another photo of their product first"
     if baseline is None:
         return f"{said}."
-    return f"{said}; with the best other method ({baseline.row}), {baseline.value * 100:.1f} %."
+    return f"{said}; with the best other method ({baseline.row}), {_percent(baseline.value)}."
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f}\N{NO-BREAK SPACE}%"
 
 
 def mark(difference: Metric) -> str:
@@ -265,13 +257,22 @@ def _points(report: Report, x: str, y: str) -> list[figures.Point]:
     return [point for point in entries if all(map(math.isfinite, point))]
 
 
-def _drawings(quadrants: Quadrants | None) -> Drawings | None:
+def _drawings(quadrants: Quadrants | None) -> list[tuple[str, str, Markup]]:
+    """Heading, mean similarities and drawing before and after training; none without products to draw."""
     if quadrants is None or not quadrants.photos:
-        return None
-    photos, before, after = quadrants.photos, quadrants.before, quadrants.after
-    return Drawings(
-        figures.quadrants_figure(f"Before training ({quadrants.before_row})", photos, before),
-        figures.quadrants_figure("After training", photos, after),
-        figures.means(photos, before),
-        figures.means(photos, after),
-    )
+        return []
+    both = {f"Before training ({quadrants.before_row})": quadrants.before, "After training": quadrants.after}
+    return [
+        (
+            heading,
+            _similarities(quadrants.photos, cosines),
+            figures.quadrants_figure(heading, quadrants.photos, cosines),
+        )
+        for heading, cosines in both.items()
+    ]
+
+
+def _similarities(photos: list[Shown], cosines: np.ndarray) -> str:
+    named = zip(("within", "between"), figures.means(photos, cosines), strict=True)
+    said = [f"{name} products {mean:.2f}" for name, mean in named if mean is not None]
+    return f"Mean similarity {', '.join(said)}" if said else ""

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from natviews.encoders.head import Whitening, within_product_covariance
+from natviews.types import NatviewsError
+
+
+def unit(x):
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+
+def listings(products=200, photos=4, dim=12, nuisance=3.0, seed=0):
+    """Products that differ everywhere a little, and photos of one product much along two directions."""
+    rng = np.random.default_rng(seed)
+    centre = rng.normal(size=(products, 1, dim))
+    noise = rng.normal(size=(products, photos, dim)) * 0.3
+    noise[..., :2] *= nuisance / 0.3
+    features = (centre + noise).reshape(-1, dim) + 5
+    return unit(features), np.repeat(np.arange(products), photos).astype(str)
+
+
+def test_the_covariance_is_that_of_photos_about_their_products_mean():
+    features, products = listings(products=5)
+    expected = np.zeros((12, 12))
+    for product in np.unique(products):
+        own = features[products == product].astype(float)
+        expected += (own - own.mean(0)).T @ (own - own.mean(0))
+    assert np.allclose(within_product_covariance(features, products), expected / (len(features) - 5))
+
+
+def test_products_with_one_photo_say_nothing_about_variation():
+    features, products = listings(products=20)
+    lone = np.arange(50).astype(str)
+    more = np.concatenate([features, unit(np.random.default_rng(1).normal(size=(50, 12)))])
+    names = np.concatenate([products, np.char.add("lone", lone)])
+    assert np.allclose(within_product_covariance(more, names), within_product_covariance(features, products))
+
+
+def test_without_shrinkage_photos_of_a_product_scatter_alike_in_every_direction():
+    features, products = listings()
+    head = Whitening.fit(features, products, shrinkage=0.0)
+    moved = (features - head.mean.numpy()) @ head.matrix.numpy()
+    assert np.allclose(within_product_covariance(moved, products), np.eye(12), atol=0.02)
+
+
+def test_full_shrinkage_only_moves_and_scales():
+    features, products = listings()
+    head = Whitening.fit(features, products, shrinkage=1.0)
+    centred = features - features.mean(0)
+    assert np.allclose(head.vectors(features), unit(centred), atol=1e-4)
+
+
+def nearest_is_right(vectors, products):
+    scores = vectors @ vectors.T
+    np.fill_diagonal(scores, -2)
+    return (products[scores.argmax(1)] == products).mean()
+
+
+def test_it_finds_products_of_which_it_has_seen_nothing():
+    features, products = listings(products=400)
+    seen = products.astype(int) < 200
+    head = Whitening.fit(features[seen], products[seen], shrinkage=0.3)
+    before = nearest_is_right(features[~seen], products[~seen])
+    assert nearest_is_right(head.vectors(features[~seen]), products[~seen]) > before + 0.2
+
+
+def test_fewer_photos_than_dimensions_still_give_finite_unit_vectors():
+    features, products = listings(products=3, photos=2)
+    vectors = Whitening.fit(features, products, shrinkage=0.1).vectors(features)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+
+
+def test_no_product_with_two_photos_is_refused():
+    with pytest.raises(NatviewsError, match="No product has two photos"):
+        Whitening.fit(unit(np.random.default_rng(0).normal(size=(4, 3))), np.arange(4).astype(str), shrinkage=0.3)

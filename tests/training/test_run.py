@@ -1,0 +1,122 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from broken_photos import write_catalog
+from natviews.catalog import Catalog
+from natviews.encoders import Encoder
+from natviews.training import Recipe, Run, train
+from natviews.types import NatviewsError
+
+
+def weights(run):
+    return Encoder.load(run.encoder).state_dict()
+
+
+def equal(one, other):
+    return one.keys() == other.keys() and all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def test_a_run_leaves_what_it_promises(run, catalog):
+    for name in ("run.yaml", "metrics.jsonl", "quarantine.csv", "encoder/encoder.json", "checkpoints/last.ckpt"):
+        assert (run.folder / name).is_file(), name
+    assert list((run.folder / "tensorboard").glob("events*"))
+    entries = run.curves()
+    assert [e["step"] for e in entries if "loss" in e] == list(range(12))
+    assert [e["step"] for e in entries if "held_out_map@r" in e] == [0, 6, 12]
+    card = json.loads((run.encoder / "encoder.json").read_text())["card"]
+    assert 0 < card["share_with_two_photos"] <= 1 and card["held_out"]["map@r"] > 0
+
+
+def test_running_again_finds_that_it_has_finished(run, catalog, tiny_settings):
+    before = (run.encoder / "encoder.safetensors").stat().st_mtime_ns
+    train(catalog, Recipe.load("demo", tiny_settings), run.folder)
+    assert (run.encoder / "encoder.safetensors").stat().st_mtime_ns == before
+
+
+def test_the_saved_recipe_repeats_the_run(run, catalog, tmp_path):
+    torch.manual_seed(77)  # chance outside must not matter
+    again = train(catalog, Recipe.load(str(run.folder / "run.yaml")), tmp_path)
+    assert equal(weights(run), weights(again))
+
+
+def test_a_changed_recipe_is_refused_with_the_difference(run, catalog, tiny_settings):
+    with pytest.raises(NatviewsError, match=r"temperature: 0\.1.*temperature: 0\.7"):
+        train(catalog, Recipe.load("demo", [*tiny_settings, "method.temperature=0.7"]), run.folder)
+
+
+def test_another_catalogue_is_refused(run, catalog, tiny_settings):
+    with pytest.raises(NatviewsError, match="another catalogue"):
+        train(catalog.part("train", "val"), Recipe.load("demo", tiny_settings), run.folder)
+
+
+def test_a_damaged_checkpoint_is_named(run, catalog, tiny_settings, tmp_path):
+    recipe = Recipe.load("demo", tiny_settings)
+    (tmp_path / "checkpoints").mkdir()
+    whole = (run.folder / "checkpoints" / "last.ckpt").read_bytes()
+    (tmp_path / "checkpoints" / "last.ckpt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(NatviewsError, match=r"last\.ckpt is damaged"):
+        train(catalog, recipe, tmp_path)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import torch
+from natviews.catalog import Catalog
+from natviews.training import Recipe, loop, train
+torch.set_num_threads(1)
+loop.CHECKPOINT_SECONDS = 0
+train(Catalog.open(sys.argv[1]), Recipe.load("demo", sys.argv[3:]), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("method", ["simclr", "dino"])
+def test_killed_in_the_middle_it_ends_where_an_uninterrupted_run_ends(catalog_path, tmp_path, tiny_settings, method):
+    settings = [s for s in tiny_settings if method == "simclr" or "method" not in s]
+    if method == "dino":
+        settings += ["method={name: dino, prototypes: 64, hidden: 32, bottleneck: 16}", "views={name: skill, locals: 2}"]
+
+    def start(out):
+        arguments = [sys.executable, "-c", PROGRAM, catalog_path, out, *settings]
+        return subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+
+    whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
+    process = start(killed.folder)
+    deadline = time.monotonic() + 120
+    while len(killed.curves() if (killed.folder / "metrics.jsonl").exists() else []) < 5:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not killed.encoder.exists()
+    assert start(killed.folder).wait() == 0
+    assert start(whole.folder).wait() == 0
+    assert equal(weights(whole), weights(killed))
+    assert killed.curves() == whole.curves()
+
+
+def test_broken_photos_never_stop_a_run(tmp_path, tiny_settings):
+    path, bad = write_catalog(tmp_path / "shop", good_products=20)
+    run = train(Catalog.open(path), Recipe.load("demo", [*tiny_settings, "training.batch=4"]), tmp_path / "run")
+    lines = (run.folder / "quarantine.csv").read_text().splitlines()[1:]
+    assert sorted(line.split(",")[0] for line in lines) == sorted(bad)
+    assert (run.encoder / "encoder.json").exists()
+
+
+def test_without_second_photos_it_still_trains(catalog, tmp_path, tiny_settings):
+    first = [rows[0] for rows in catalog.products.values()]
+    import numpy as np
+
+    run = train(catalog.take(np.array(first)), Recipe.load("demo", tiny_settings), tmp_path)
+    assert Encoder.load(run.encoder).head is None
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_mend(catalog, tmp_path, tiny_settings):
+    settings = [*tiny_settings, "training.lr=1e12", "training.optimiser=sgd", "training.warmup_epochs=0"]
+    with pytest.raises(NatviewsError, match=r"training\.lr"):
+        train(catalog, Recipe.load("demo", settings), tmp_path)

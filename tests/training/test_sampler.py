@@ -1,0 +1,100 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from natviews.catalog import Catalog
+from natviews.training.sampler import PairSampler
+from natviews.types import NatviewsError
+
+
+def shop(photos_per_product, groups=None, near=()):
+    """A catalogue of products with these numbers of photos; `groups` names each product's group."""
+    rows = [
+        (f"{p}_{v}.jpg", f"p{p}", groups[p] if groups else f"p{p}", "1" if (p, v) in near else "0")
+        for p, count in enumerate(photos_per_product)
+        for v in range(count)
+    ]
+    names = ("image", "product_id", "dup_group", "near_dup_within")
+    return Catalog(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), None)
+
+
+def draws(sampler, epochs=1):
+    return [sampler.draw(step) for step in range(epochs * sampler.steps_per_epoch)]
+
+
+def test_a_batch_never_holds_a_product_twice_and_an_epoch_takes_each_once():
+    catalog = shop([3] * 40)
+    sampler = PairSampler(catalog, pairing="natural", batch=8, seed=0)
+    epoch = draws(sampler)
+    for batch in epoch:
+        assert len({catalog.product_ids[draw.rows[0]] for draw in batch}) == 8
+    taken = [catalog.product_ids[draw.rows[0]] for batch in epoch for draw in batch]
+    assert sorted(taken) == sorted(f"p{i}" for i in range(40))
+
+
+def test_natural_views_are_two_different_photos_of_one_product():
+    catalog = shop([4] * 20)
+    for batch in draws(PairSampler(catalog, pairing="natural", batch=10, seed=0), epochs=5):
+        for draw in batch:
+            assert len(set(draw.rows)) == 2
+            assert len({catalog.product_ids[row] for row in draw.rows}) == 1
+
+
+def test_every_pair_of_photos_is_drawn_about_equally_often():
+    catalog = shop([3] * 4)
+    sampler = PairSampler(catalog, pairing="natural", batch=4, seed=0)
+    pairs = [draw.rows for batch in draws(sampler, epochs=1500) for draw in batch if draw.rows[0] < 3]
+    counts = np.unique(np.array(pairs), axis=0, return_counts=True)[1]
+    assert len(counts) == 6  # both orders: which photo is x' matters to local crops
+    assert np.abs(counts - 250).max() < 5 * np.sqrt(250 * 5 / 6)  # five standard deviations
+
+
+def test_a_lone_photo_is_shown_twice_and_their_share_is_known():
+    sampler = PairSampler(shop([1, 1, 2, 2]), pairing="natural", batch=4, seed=0)
+    assert sorted(len(draw.rows) for draw in sampler.draw(0)) == [1, 1, 2, 2]
+    assert sampler.share_with_two == 0.5
+
+
+def test_augmented_pairs_are_one_photo_and_both_is_half_and_half():
+    catalog = shop([3] * 50)
+    augmented = PairSampler(catalog, pairing="augmented", batch=50, seed=0)
+    assert {len(draw.rows) for draw in augmented.draw(0)} == {1}
+    both = PairSampler(catalog, pairing="both", batch=50, seed=0)
+    natural = sum(len(draw.rows) == 2 for batch in draws(both, epochs=40) for draw in batch)
+    assert abs(natural - 1000) < 5 * np.sqrt(2000 / 4)  # five standard deviations
+
+
+def test_near_copies_are_never_a_second_view():
+    catalog = shop([3] * 10, near={(p, 2) for p in range(10)})
+    for batch in draws(PairSampler(catalog, pairing="natural", batch=10, seed=0), epochs=20):
+        assert all(not catalog.ids[row].endswith("_2.jpg") for draw in batch for row in draw.rows)
+
+
+def test_near_identical_products_are_never_negatives_of_each_other():
+    catalog = shop([2] * 12, groups=["a"] * 6 + [f"g{i}" for i in range(6)])
+    sampler = PairSampler(catalog, pairing="natural", batch=7, seed=0)
+    seen = set()
+    for batch in draws(sampler, epochs=60):
+        products = [catalog.product_ids[draw.rows[0]] for draw in batch]
+        of_group = [name for name in products if int(name[1:]) < 6]
+        assert len(of_group) <= 1
+        seen.update(of_group)
+    assert len(seen) == 6  # over the epochs each has its turn
+
+
+def test_a_step_is_the_same_whatever_was_drawn_before():
+    catalog = shop([3] * 30)
+    straight = PairSampler(catalog, pairing="both", batch=8, seed=5)
+    expected = [straight.draw(step) for step in range(9)]
+    jumping = PairSampler(catalog, pairing="both", batch=8, seed=5)
+    assert [jumping.draw(step) for step in (7, 2, 8)] == [expected[7], expected[2], expected[8]]
+    assert PairSampler(catalog, pairing="both", batch=8, seed=6).draw(0) != expected[0]
+
+
+def test_a_batch_larger_than_the_catalogue_takes_it_whole():
+    sampler = PairSampler(shop([2] * 5), pairing="natural", batch=64, seed=0)
+    assert sampler.batch == 5 and sampler.steps_per_epoch == 1
+
+
+def test_one_product_is_too_few():
+    with pytest.raises(NatviewsError, match="at least two products"):
+        PairSampler(shop([3]), pairing="natural", batch=4, seed=0)
