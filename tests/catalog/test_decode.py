@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 from broken_photos import broken_photos, encoded, good_photos, picture
-from natviews.catalog import BadPhoto, decode, read_photo
 from PIL import Image
+
+from natviews.catalog import BadPhoto, decode, read_photo
 
 BROKEN, GOOD = broken_photos(), good_photos()
 

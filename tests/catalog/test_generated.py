@@ -182,9 +182,7 @@ class TestPhotos:
 
     def test_progress_counts_every_product(self, tmp_path: Path) -> None:
         calls: list[tuple[int, int]] = []
-        generate_catalog(
-            tmp_path, products=7, size=64, progress=lambda done, total: calls.append((done, total))
-        )
+        generate_catalog(tmp_path, products=7, size=64, progress=lambda done, total: calls.append((done, total)))
         assert calls == [(done, 7) for done in range(1, 8)]
 
     def test_an_interrupted_run_leaves_no_csv(self, tmp_path: Path) -> None:
@@ -205,9 +203,7 @@ class TestPhotos:
 
 
 class TestMarketplaces:
-    def test_truth_pairs_are_the_same_design_in_the_same_colour(
-        self, markets: tuple[Path, Path, Path]
-    ) -> None:
+    def test_truth_pairs_are_the_same_design_in_the_same_colour(self, markets: tuple[Path, Path, Path]) -> None:
         ours, theirs = ({row["product_id"]: row for row in rows_of(path)} for path in markets[:2])
         truth = rows_of(markets[2])
         assert len(ours) == len(theirs) == 60 and len(truth) == 24
@@ -222,9 +218,7 @@ class TestMarketplaces:
                 if o["design_id"] == t["design_id"] and o["colour"] == t["colour"]}  # fmt: skip
         truth = {(row["ours_product_id"], row["theirs_product_id"]) for row in rows_of(markets[2])}
         assert same == truth
-        assert any(
-            o["design_id"] == t["design_id"] and o["colour"] != t["colour"] for o in ours for t in theirs
-        )
+        assert any(o["design_id"] == t["design_id"] and o["colour"] != t["colour"] for o in ours for t in theirs)
         assert any(
             o["product_type"] == t["product_type"]
             and o["colour"] == t["colour"]

@@ -3,6 +3,7 @@ import os
 import numpy as np
 import pytest
 from broken_photos import encoded, picture, write_catalog
+
 from natviews.catalog import Catalog, pack, read_photo, write_quarantine
 from natviews.types import NatviewsError
 

@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 import torch
+
 from natviews.config import check
 from natviews.encoders import Architecture, Encoder
 from natviews.methods import METHODS, Progress, Views

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 from broken_photos import write_catalog
+
 from natviews.catalog import Catalog, read_photo
 from natviews.encoders import Architecture, Encoder, embed_catalog, encode_file, stored_size
 from natviews.index import read_embeddings
@@ -94,7 +95,9 @@ def test_killed_half_way_and_run_again_gives_the_file_of_an_uninterrupted_run(tm
 def test_parts_of_another_encoder_are_not_taken(tmp_path, encoder, catalog, monkeypatch):
     monkeypatch.setattr("natviews.encoders.embedding.CHUNK", 64)
     out = tmp_path / "e.parquet"
-    monkeypatch.setattr("natviews.encoders.embedding.shutil.rmtree", lambda *a, **k: None)  # as if killed at the end
+    monkeypatch.setattr(
+        "natviews.encoders.embedding.shutil.rmtree", lambda *a, **k: None
+    )  # as if killed at the end
     embed_catalog(encoder, catalog, out)
     other = Encoder.create(SMALL, seed=8)
     embed_catalog(other, catalog, out)

@@ -3,10 +3,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from natviews.encoders import Architecture, Encoder, Whitening, described_by
-from natviews.types import NatviewsError
 from safetensors.torch import save_file
 from torchvision.transforms.v2 import functional as tv
+
+from natviews.encoders import Architecture, Encoder, Whitening, described_by
+from natviews.types import NatviewsError
 
 SMALL = Architecture(name="small", size=32, options={"width": 16})
 
@@ -92,7 +93,9 @@ def test_damaged_weights_give_one_sentence(tmp_path, damage):
 
 def test_a_damaged_card_gives_one_sentence(tmp_path):
     Encoder.create(SMALL).save(tmp_path)
-    (tmp_path / "encoder.json").write_text('{"architecture": {"name": "small", "sise": 3}, "head": false, "digest": ""}')
+    (tmp_path / "encoder.json").write_text(
+        '{"architecture": {"name": "small", "sise": 3}, "head": false, "digest": ""}'
+    )
     with pytest.raises(NatviewsError, match="did you mean 'size'"):
         Encoder.load(tmp_path)
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from natviews.encoders.head import Whitening, within_product_covariance
 from natviews.types import NatviewsError
 

@@ -1,8 +1,9 @@
 import pytest
 import torch
 from lightly.loss import DINOLoss
-from natviews.methods import METHODS, Progress, Views
 from torch import nn
+
+from natviews.methods import METHODS, Progress, Views
 
 PROTOTYPES = 32
 START = Progress(0, 100, 0.0)

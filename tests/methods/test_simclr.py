@@ -1,8 +1,9 @@
 import pytest
 import torch
 from lightly.loss import NTXentLoss
-from natviews.methods.simclr import nt_xent
 from torch.nn import functional as F
+
+from natviews.methods.simclr import nt_xent
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.5])

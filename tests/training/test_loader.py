@@ -1,4 +1,5 @@
 import torch
+
 from natviews.catalog import pack, with_split
 from natviews.training.loader import batches
 from natviews.training.sampler import PairSampler

@@ -1,5 +1,6 @@
 import pytest
 import yaml
+
 from natviews.config import recipe_names
 from natviews.training import Recipe
 from natviews.types import NatviewsError
@@ -20,7 +21,10 @@ def test_settings_lie_over_the_recipe_and_defaults_are_written_down():
 
 def test_views_are_as_large_as_the_encoder_unless_said_otherwise():
     assert Recipe.of({"encoder": {"name": "small", "size": 48}}).policy().size == 48
-    assert Recipe.of({"encoder": {"name": "small", "size": 48}, "views": {"name": "skill", "size": 64}}).policy().size == 64
+    assert (
+        Recipe.of({"encoder": {"name": "small", "size": 48}, "views": {"name": "skill", "size": 64}}).policy().size
+        == 64
+    )
 
 
 @pytest.mark.parametrize(

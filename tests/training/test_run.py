@@ -7,6 +7,7 @@ import time
 import pytest
 import torch
 from broken_photos import write_catalog
+
 from natviews.catalog import Catalog
 from natviews.encoders import Encoder
 from natviews.training import Recipe, Run, train
@@ -76,10 +77,15 @@ train(Catalog.open(sys.argv[1]), Recipe.load("demo", sys.argv[3:]), Path(sys.arg
 
 
 @pytest.mark.parametrize("method", ["simclr", "dino"])
-def test_killed_in_the_middle_it_ends_where_an_uninterrupted_run_ends(catalog_path, tmp_path, tiny_settings, method):
+def test_killed_in_the_middle_it_ends_where_an_uninterrupted_run_ends(
+    catalog_path, tmp_path, tiny_settings, method
+):
     settings = [s for s in tiny_settings if method == "simclr" or "method" not in s]
     if method == "dino":
-        settings += ["method={name: dino, prototypes: 64, hidden: 32, bottleneck: 16}", "views={name: skill, locals: 2}"]
+        settings += [
+            "method={name: dino, prototypes: 64, hidden: 32, bottleneck: 16}",
+            "views={name: skill, locals: 2}",
+        ]
 
     def start(out):
         arguments = [sys.executable, "-c", PROGRAM, catalog_path, out, *settings]

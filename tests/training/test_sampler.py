@@ -1,6 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from natviews.catalog import Catalog
 from natviews.training.sampler import PairSampler
 from natviews.types import NatviewsError

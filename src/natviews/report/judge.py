@@ -12,7 +12,7 @@ from natviews.encoders import Encoder, stored_size
 from natviews.evaluation import Judging, Retrieval, colour_histogram, retrieval
 from natviews.progress import progress
 from natviews.report.report import Example, Quadrants, Report, Shown
-from natviews.training import Run, features_of, judging_of
+from natviews.training import Run, features_of, has_natural_views, judging_of
 from natviews.types import Embeddings, NatviewsError, Provenance
 
 EXAMPLES, FOUND, THUMBNAIL = 6, 6, 112
@@ -124,9 +124,10 @@ def report_on_run(run: Run, catalog: Catalog) -> Report | None:
     """The report on a run's held-out products, or None where there are none to tell apart."""
     encoder = Encoder.load(run.encoder)
     packed = with_split(pack(catalog, stored_size(encoder.size)), run.recipe.training.seed)
-    packed = packed.take(packed.catalog.splits == "val")
-    if not len(packed) or packed.catalog.statistics().share_with_two == 0:
+    rows = packed.catalog.splits == "val"
+    if not rows.any() or not has_natural_views(packed.take(rows).catalog):
         return None
+    packed = packed.take(rows)
     features = features_of(encoder, packed, "features of held-out photos")
     extra = {} if encoder.head is None else {"features": features}
     made_by = Provenance(encoder.digest(), packed.catalog.digest, str(run.folder))

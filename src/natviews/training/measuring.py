@@ -25,6 +25,13 @@ def judging_of(catalog: Catalog, within: str | None = None) -> Judging:
     return Judging(catalog.product_ids, catalog.column("dup_group"), fresh, fresh, parts)
 
 
+def has_natural_views(catalog: Catalog) -> bool:
+    """Whether some product has two photos that are no near-copies, and there is another product."""
+    fresh = catalog.column("near_dup_within") != "1"
+    products, counts = np.unique(catalog.product_ids[fresh], return_counts=True)
+    return len(products) > 1 and bool((counts > 1).any())
+
+
 def features_of(encoder: Encoder, packed: PackedPhotos, label: str) -> np.ndarray:
     """Unit features (N, dim) of packed photos, before any head."""
     batches = []

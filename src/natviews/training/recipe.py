@@ -32,7 +32,7 @@ class Schedule:
     optimiser: Literal["adamw", "sgd"] = "adamw"
     lr: float = 1e-3
     head_lr: float = 1.0
-    warmup_epochs: float = 5
+    warmup_epochs: float = 5.0
     weight_decay: tuple[float, float] = (0.05, 0.05)
     clip: float = 0.0
     measures: int = 10
@@ -126,8 +126,9 @@ def _completed(
     """The block with every parameter of what it names: as given, else `unless_given`, else the default."""
     values = _named(block, kind)
     make = choose(values["name"], choices, "view policy" if kind == "views" else kind)
-    checked = check(make, unless_given | _without_name(values), f"{kind} {values['name']}")
-    return {"name": values["name"], **resolved(make, checked)}
+    given = check(make, unless_given | _without_name(values), f"{kind} {values['name']}")
+    # The defaults go through the check as well: 0 for a float is written 0.0, as it will be read again.
+    return {"name": values["name"], **check(make, resolved(make, given), kind)}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

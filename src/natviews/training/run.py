@@ -13,7 +13,7 @@ from natviews.encoders import CARD, Encoder, stored_size
 from natviews.files import whole_file
 from natviews.progress import progress
 from natviews.training.loop import fastest_precision, fit
-from natviews.training.measuring import choose_head, features_of, measure
+from natviews.training.measuring import choose_head, features_of, has_natural_views, measure
 from natviews.training.recipe import Recipe
 from natviews.training.sampler import PairSampler
 from natviews.types import NatviewsError
@@ -114,20 +114,17 @@ def _refuse_other(run: Run, earlier: str, now: str, earlier_catalog: str, catalo
 
 
 def _held_out(packed: PackedPhotos) -> PackedPhotos | None:
-    """The validation photos, if any product among them has two and there is another to tell it from."""
+    """The validation photos, if they have natural views to be measured by."""
     rows = packed.catalog.splits == "val"
-    if not rows.any():
-        return None
-    held_out = packed.take(rows)
-    usable = held_out.catalog.statistics()
-    return held_out if usable.share_with_two > 0 and usable.products > 1 else None
+    held_out = packed.take(rows) if rows.any() else None
+    return held_out if held_out is not None and has_natural_views(held_out.catalog) else None
 
 
 def _finish(
     encoder: Encoder, learn: PackedPhotos, held_out: PackedPhotos | None, folder: Path, card: dict[str, Any]
 ) -> None:
     """Gives the encoder the head that does best on held-out products, and saves it."""
-    if held_out is not None and learn.catalog.statistics().share_with_two > 0:
+    if held_out is not None and has_natural_views(learn.catalog):
         features = features_of(encoder, learn, "features of training photos")
         held_out_features = features_of(encoder, held_out, "features of held-out photos")
         choice = choose_head(features, learn.catalog, held_out_features, held_out.catalog)
