@@ -42,6 +42,10 @@ def demo(
         )
     train(catalog, out=out / "run", recipe="demo", settings=[f"training.seed={seed}"])
     embed(out / "run", catalog, out=out / "embeddings.parquet")
+
+    from natviews.matching import match_file
+
+    match_file(out / "embeddings.parquet", catalog, out / "matches.parquet")
     evaluate(out / "embeddings.parquet", catalog, out=out)
 
 

@@ -130,7 +130,7 @@ def test_an_absolute_path_stays_absolute():
 
 def test_a_column_that_is_not_there_is_refused_with_the_nearest_one(shop):
     assert shop.has("split") and not shop.has("price")
-    with pytest.raises(NatviewsError, match="no column 'product_tipe'; did you mean 'product_type'?"):
+    with pytest.raises(NatviewsError, match=r"no column 'product_tipe'; did you mean 'product_type'\?"):
         shop.column("product_tipe")
 
 

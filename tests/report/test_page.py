@@ -76,7 +76,7 @@ def metrics(slice: str = "all", gain: float = 0.1, baselines: tuple[str, ...] = 
 def quadrants(name: str = "p", sizes: tuple[int, ...] = (2, 3, 1, 4)) -> Quadrants:
     photos = [shown(f"{p}-{i}.jpg", f"{name}{p}") for p, size in enumerate(sizes) for i in range(size)]
     same = np.array([[a.product_id == b.product_id for a in photos] for b in photos])
-    return Quadrants(photos, np.where(same, 0.85, 0.75), np.where(same, 0.92, 0.04), "frozen")
+    return Quadrants(photos, np.where(same, 2.1, 1.4), np.where(same, 4.6, 0.2), "frozen")
 
 
 def example(precision: float = 0.25) -> Example:
@@ -254,24 +254,24 @@ def test_quadrants_link_photos_by_one_scale() -> None:
         )
     )
     within = 1 + 3 + 0 + 6
-    assert before == ["link b8"] * within + ["link b7"] * 6
+    assert before == ["link b4"] * within + ["link b2"] * 6
     assert after == ["link b9"] * within + ["link b0"] * 6
-    assert figures.means(quadrants().photos, quadrants().after) == pytest.approx((0.92, 0.04))
+    assert figures.means(quadrants().photos, quadrants().after) == pytest.approx((4.6, 0.2))
 
 
 @pytest.mark.parametrize("sizes", [(1,), (1, 1), (2,), (5, 9), (1, 2, 3, 4)])
 def test_any_number_of_products_and_photos_can_be_drawn(sizes: tuple[int, ...]) -> None:
     text = page(Report("", [], NOTHING, quadrants=quadrants(sizes=sizes)))
     assert "After training" in text
-    assert ("within products 0.92" in text) == (max(sizes) > 1)
-    assert ("between products 0.04" in text) == (len(sizes) > 1)
+    assert ("within products 4.6" in text) == (max(sizes) > 1)
+    assert ("between products 0.2" in text) == (len(sizes) > 1)
 
 
 @pytest.mark.parametrize(
-    ("cosine", "step"), [(-0.4, 0), (0.0, 0), (0.0999, 0), (0.3, 3), (0.7, 7), (0.99, 9), (1.0, 9), (1.2, 9)]
+    ("similarity", "step"), [(-0.4, 0), (0.0, 0), (0.499, 0), (1.5, 3), (3.5, 7), (4.9, 9), (5.0, 9), (7, 9)]
 )
-def test_the_similarity_scale_is_fixed_from_nought_to_one(cosine: float, step: int) -> None:
-    assert figures.band(cosine) == step
+def test_the_similarity_scale_is_fixed_from_nought_to_five(similarity: float, step: int) -> None:
+    assert figures.band(similarity) == step
 
 
 def test_an_embedded_photo_is_small_and_keeps_its_colours() -> None:

@@ -2,15 +2,25 @@ import pytest
 import yaml
 
 from natviews.config import recipe_names
+from natviews.methods import METHODS
 from natviews.training import Recipe
 from natviews.types import NatviewsError
+from natviews.views import POLICIES
 
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_saved_recipe_is_the_recipe(name, tmp_path):
     recipe = Recipe.load(name)
     (tmp_path / "run.yaml").write_text(recipe.to_yaml())
-    assert Recipe.load(str(tmp_path / "run.yaml")) == recipe
+    again = Recipe.load(str(tmp_path / "run.yaml"))
+    assert again == recipe and again.to_yaml() == recipe.to_yaml()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("views", POLICIES)
+def test_every_method_and_policy_is_written_down_as_it_is_read(method, views):
+    recipe = Recipe.of({"method": method, "views": views})
+    assert Recipe.of(yaml.safe_load(recipe.to_yaml())).to_yaml() == recipe.to_yaml()
 
 
 def test_settings_lie_over_the_recipe_and_defaults_are_written_down():

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 from broken_photos import write_catalog
@@ -77,9 +78,7 @@ train(Catalog.open(sys.argv[1]), Recipe.load("demo", sys.argv[3:]), Path(sys.arg
 
 
 @pytest.mark.parametrize("method", ["simclr", "dino"])
-def test_killed_in_the_middle_it_ends_where_an_uninterrupted_run_ends(
-    catalog_path, tmp_path, tiny_settings, method
-):
+def test_a_killed_run_ends_where_an_uninterrupted_one_ends(catalog_path, tmp_path, tiny_settings, method):
     settings = [s for s in tiny_settings if method == "simclr" or "method" not in s]
     if method == "dino":
         settings += [
@@ -116,8 +115,6 @@ def test_broken_photos_never_stop_a_run(tmp_path, tiny_settings):
 
 def test_without_second_photos_it_still_trains(catalog, tmp_path, tiny_settings):
     first = [rows[0] for rows in catalog.products.values()]
-    import numpy as np
-
     run = train(catalog.take(np.array(first)), Recipe.load("demo", tiny_settings), tmp_path)
     assert Encoder.load(run.encoder).head is None
 

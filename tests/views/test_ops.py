@@ -30,9 +30,9 @@ def is_uniform(values: np.ndarray, low: float, high: float) -> bool:
 
 def test_crops_have_the_declared_areas_and_aspects():
     # None of these crops can exceed the photo, so none is drawn again and the distributions are exact.
-    top, left, height, width = boxes(Crops(count=1, size=64, area=(0.1, 0.4), aspect=(0.5, 2.0)), 300, 300).T
+    top, left, height, width = boxes(Crops(count=1, size=64, area=(0.1, 0.4), aspect=(0.5, 1.5)), 300, 300).T
     assert is_uniform(height * width / 300**2, 0.1, 0.4)
-    assert is_uniform(np.log(width / height), np.log(0.5), np.log(2.0))
+    assert is_uniform(np.log(width / height), np.log(0.5), np.log(1.5))
     assert is_uniform(top / (300 - height), 0, 1)
     assert is_uniform(left / (300 - width), 0, 1)
 

@@ -1,4 +1,4 @@
 from natviews.matching.calibration import Calibration, calibrate
-from natviews.matching.pairs import match_table, write_matches
+from natviews.matching.pairs import match_file, match_table
 
-__all__ = ["Calibration", "calibrate", "match_table", "write_matches"]
+__all__ = ["Calibration", "calibrate", "match_file", "match_table"]

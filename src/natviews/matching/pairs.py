@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from natviews.catalog import Catalog
 from natviews.files import whole_file
-from natviews.index import ExactIndex
-from natviews.matching.calibration import Calibration
+from natviews.index import ExactIndex, read_embeddings
+from natviews.matching.calibration import Calibration, calibrate
 from natviews.types import Embeddings
 
 
@@ -49,7 +50,11 @@ SCHEMA = pa.schema(
 )
 
 
-def write_matches(table: pa.Table, path: Path) -> None:
-    """Writes the matches whole or not at all."""
-    with whole_file(path) as temporary:
-        pa.parquet.write_table(table, temporary)
+def match_file(store: Path, catalog: Path, out: Path) -> None:
+    """Writes the matches among a catalogue's test photos (Parquet), with what its held-out photos taught
+    about scores. The catalogue needs a `split` column.
+    """
+    embeddings, photos = read_embeddings(store), Catalog.open(catalog)
+    held_out, test = (embeddings.take(np.isin(embeddings.ids, photos.part(name).ids)) for name in ("val", "test"))
+    with whole_file(out) as temporary:
+        pa.parquet.write_table(match_table(test, calibrate(held_out)), temporary)

@@ -19,6 +19,8 @@ JPEG_QUALITY = 82
 LONGEST_SHOWN = 192
 """Longest side in px of an embedded photo: sharp at twice the size at which the page shows it."""
 BANDS = 10
+TOP = 5.0
+"""The similarity that takes the last step: five standard deviations above photos of different products."""
 """Steps of the fixed similarity scale from 0 to 1; the page's CSS colours the classes b0 to b9."""
 Point = tuple[float, float]
 
@@ -134,38 +136,38 @@ def thinned(points: list[Point], most: int = 400) -> list[Point]:
     return [(float(group[:, 0].mean()), float(group[:, 1].mean())) for group in groups]
 
 
-def band(cosine: float) -> int:
-    """The step of the similarity scale, 0 to BANDS - 1; cosines outside [0, 1] take the end steps."""
-    return int(min(BANDS - 1, max(0, math.floor(cosine * BANDS + 1e-9))))
+def band(similarity: float) -> int:
+    """The step of the similarity scale, 0 to BANDS - 1; what lies outside [0, TOP] takes the end steps."""
+    return int(min(BANDS - 1, max(0, math.floor(similarity / TOP * BANDS + 1e-9))))
 
 
-def quadrants_figure(title: str, photos: Sequence[Shown], cosines: np.ndarray) -> Markup:
+def quadrants_figure(title: str, photos: Sequence[Shown], similarities: np.ndarray) -> Markup:
     """Up to four products, one in each quadrant, their photos linked by similarity.
 
-    `cosines` (P, P) are those of `photos`, which lie product by product. All photos of a product are linked;
+    `similarities` (P, P) are those of `photos`, product by product. All photos of a product are linked;
     between products, the innermost photo of each quadrant is linked with the innermost of the others.
     """
     groups = _grouped([photo.product_id for photo in photos])[:4]
     places = {row: place for i, rows in enumerate(groups) for row, place in _ring(rows, _centre(i)).items()}
-    parts = [_panel(photos[rows[0]].product_id, rows, i, cosines) for i, rows in enumerate(groups)]
+    parts = [_panel(photos[rows[0]].product_id, rows, i, similarities) for i, rows in enumerate(groups)]
     pairs = [(a, b) for rows in groups for a in rows for b in rows if a < b]
-    parts += [_link("within", places[a], places[b], float(cosines[a, b])) for a, b in pairs]
+    parts += [_link("within", places[a], places[b], float(similarities[a, b])) for a, b in pairs]
     inner = [rows[0] for rows in groups]  # the ring places the first photo of a product innermost
     crossings = [(a, b) for a in inner for b in inner if a < b]
-    parts += [_link("between", places[a], places[b], float(cosines[a, b])) for a, b in crossings]
+    parts += [_link("between", places[a], places[b], float(similarities[a, b])) for a, b in crossings]
     for rows in groups:
         side = _side(len(rows))
         parts += [_thumbnail(photos[row], places[row], side) for row in rows]
-    parts += [_link_label(places[a], places[b], float(cosines[a, b])) for a, b in crossings]
+    parts += [_link_label(places[a], places[b], float(similarities[a, b])) for a, b in crossings]
     return _svg(title, 540, 580, parts)
 
 
-def means(photos: Sequence[Shown], cosines: np.ndarray) -> tuple[float | None, float | None]:
-    """Mean cosine over the pairs of photos of one product, and of different products; None without a pair."""
+def means(photos: Sequence[Shown], similarities: np.ndarray) -> tuple[float | None, float | None]:
+    """Mean similarity over the pairs of photos of one product, and of different products; None without a pair."""
     products = np.array([photo.product_id for photo in photos])
     same = products[:, None] == products[None, :]
     upper = np.triu(np.ones_like(same), 1)
-    within, between = cosines[same & upper], cosines[~same & upper]
+    within, between = similarities[same & upper], similarities[~same & upper]
     return _mean(within), _mean(between)
 
 
@@ -180,9 +182,9 @@ def similarity_legend() -> Markup:
     for step in range(BANDS):
         x = 14 + step * width
         parts.append(_line(f"link b{step}", (x + 3, 14), (x + width - 3, 14), _cue(step)))
-        parts.append(_text("tick", x, 38, f"{step / BANDS:.1f}"))
-    parts.append(_text("tick", 14 + BANDS * width, 38, "1.0"))
-    return _svg("Similarity from 0 (thin, dashed, red) to 1 (thick, solid, green)", 468, 46, parts)
+        parts.append(_text("tick", x, 38, f"{step * TOP / BANDS:.1f}"))
+    parts.append(_text("tick", 14 + BANDS * width, 38, f"{TOP:.1f}"))
+    return _svg(f"Similarity from 0 (thin, dashed, red) to {TOP:g} (thick, solid, green)", 468, 46, parts)
 
 
 def _grouped(products: list[str]) -> list[list[int]]:
@@ -212,11 +214,11 @@ def _side(count: int) -> float:
     return min(72.0, 0.62 * 160 * math.sin(math.pi / count)) if count > 1 else 90.0
 
 
-def _panel(product: str, rows: list[int], i: int, cosines: np.ndarray) -> Markup:
+def _panel(product: str, rows: list[int], i: int, similarities: np.ndarray) -> Markup:
     """A quadrant's ground with the product's id and mean similarity on its outer edge."""
     x, y = _centre(i)
-    inside = [float(cosines[a, b]) for a in rows for b in rows if a < b]
-    caption = _shortened(product, 18) + (f" · {np.mean(inside):.2f}" if inside else "")
+    inside = [float(similarities[a, b]) for a in rows for b in rows if a < b]
+    caption = _shortened(product, 18) + (f" · {np.mean(inside):.1f}" if inside else "")
     return Markup('<g><title>{}</title><rect class="ground" {}/>{}</g>').format(
         product,
         Markup('x="{}" y="{}" width="252" height="252" rx="14"').format(x - 126, y - 126),
@@ -224,21 +226,21 @@ def _panel(product: str, rows: list[int], i: int, cosines: np.ndarray) -> Markup
     )
 
 
-def _link(kind: str, start: Point, end: Point, cosine: float) -> Markup:
-    step = band(cosine)
+def _link(kind: str, start: Point, end: Point, similarity: float) -> Markup:
+    step = band(similarity)
     spoken = Markup(
-        "<title>{} products: {:.2f}</title>" if kind == "between" else "<title>{} a product: {:.2f}</title>"
+        "<title>{} products: {:.1f}</title>" if kind == "between" else "<title>{} a product: {:.1f}</title>"
     )
     return Markup("<g>{}{}</g>").format(
-        spoken.format(kind, cosine), _line(f"link b{step}", start, end, _cue(step))
+        spoken.format(kind, similarity), _line(f"link b{step}", start, end, _cue(step))
     )
 
 
-def _link_label(start: Point, end: Point, cosine: float) -> Markup:
+def _link_label(start: Point, end: Point, similarity: float) -> Markup:
     # Off the middle on the diagonals, which cross there.
     share = 0.5 if start[0] == end[0] or start[1] == end[1] else 0.32
     x, y = (a + (b - a) * share for a, b in zip(start, end, strict=True))
-    return _text("on-link", x, y + 5, f"{cosine:.2f}")
+    return _text("on-link", x, y + 5, f"{similarity:.1f}")
 
 
 def _thumbnail(photo: Shown, place: Point, side: float) -> Markup:

@@ -234,8 +234,16 @@ def _quadrants(before: np.ndarray, after: np.ndarray, packed: PackedPhotos, row:
     if len(chosen) < 4:
         return None
     rows = np.concatenate([photos[name] for name in chosen])
-    cosines = [vectors[rows] @ vectors[rows].T for vectors in (before, after)]
-    return Quadrants([_shown(packed, int(i)) for i in rows], cosines[0], cosines[1], row)
+    shown = [_shown(packed, int(i)) for i in rows]
+    return Quadrants(shown, _standing(before, rows, packed.catalog), _standing(after, rows, packed.catalog), row)
+
+
+def _standing(vectors: np.ndarray, rows: np.ndarray, catalog: Catalog) -> np.ndarray:
+    """Cosines of some rows (P, P), in standard deviations above the mean of photos of different products."""
+    pairs = np.random.default_rng(0).integers(len(vectors), size=(20_000, 2))
+    pairs = pairs[catalog.product_ids[pairs[:, 0]] != catalog.product_ids[pairs[:, 1]]]
+    chance = np.einsum("pd,pd->p", vectors[pairs[:, 0]], vectors[pairs[:, 1]])
+    return (vectors[rows] @ vectors[rows].T - chance.mean()) / max(chance.std(), 1e-9)
 
 
 def _shown(packed: PackedPhotos, row: int) -> Shown:

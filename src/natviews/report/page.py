@@ -118,7 +118,7 @@ def page(report: Report) -> str:
     text = environment.from_string(template).render(
         report=report,
         plainly=plainly(parts[first], first),
-        verdicts=[Verdict(name, outcome(part, name), part.verdict(name)) for name, part in parts.items()],
+        verdicts=[Verdict(name, part.outcome(name), part.verdict(name)) for name, part in parts.items()],
         tables=[_table(part, name) for name, part in parts.items() if part.metrics],
         panels=_panels(parts[first], first),
         curves=_curves(report),
@@ -141,21 +141,6 @@ def page(report: Report) -> str:
     )
     # A path may hold bytes that are no text (lone surrogates), which could not be written as UTF-8.
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def outcome(report: Report, slice: str) -> str:
-    """What the verdict comes to: a key of HEADLINES."""
-    signs = set()
-    for name in VERDICT_METRICS:
-        baseline = report.strongest_baseline(name, slice)
-        difference = baseline and report.metric(f"trained-{baseline.row}", name, slice)
-        if difference:
-            signs.add(mark(difference))
-    if not signs:
-        return "none"
-    if {"better", "worse"} <= signs:
-        return "mixed"
-    return "won" if "better" in signs else "lost" if "worse" in signs else "unclear"
 
 
 def plainly(report: Report, slice: str) -> str:
@@ -265,14 +250,14 @@ def _drawings(quadrants: Quadrants | None) -> list[tuple[str, str, Markup]]:
     return [
         (
             heading,
-            _similarities(quadrants.photos, cosines),
-            figures.quadrants_figure(heading, quadrants.photos, cosines),
+            _similarities(quadrants.photos, similarities),
+            figures.quadrants_figure(heading, quadrants.photos, similarities),
         )
-        for heading, cosines in both.items()
+        for heading, similarities in both.items()
     ]
 
 
-def _similarities(photos: list[Shown], cosines: np.ndarray) -> str:
-    named = zip(("within", "between"), figures.means(photos, cosines), strict=True)
-    said = [f"{name} products {mean:.2f}" for name, mean in named if mean is not None]
+def _similarities(photos: list[Shown], similarities: np.ndarray) -> str:
+    named = zip(("within", "between"), figures.means(photos, similarities), strict=True)
+    said = [f"{name} products {mean:.1f}" for name, mean in named if mean is not None]
     return f"Mean similarity {', '.join(said)}" if said else ""

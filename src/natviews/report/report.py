@@ -37,7 +37,8 @@ class Example:
 @dataclass(frozen=True)
 class Quadrants:
     """Four products with some photos each: `photos` (in the products' order, all of one product together),
-    and their cosines (P, P) before and after training.
+    and how similar they are (P, P) before and after training: 0 is the mean cosine of photos of different
+    products and 1 is a standard deviation more, so that both networks stand on one scale.
     """
 
     photos: list[Shown]
@@ -84,31 +85,39 @@ class Report:
         baselines = [self.metric(row, name, slice) for row in self.rows if not row.startswith("trained")]
         return max((m for m in baselines if m), key=lambda m: m.value, default=None)
 
-    def verdict(self, slice: str = "all") -> str:
-        """Whether training beat the best of the baselines, in sentences, with paired intervals."""
-        won: list[str] = []
-        lost: list[str] = []
-        open_: list[str] = []
+    def differences(self, slice: str = "all") -> dict[Metric, str]:
+        """Trained minus the strongest baseline, at each headline figure -> the baseline's name."""
+        found = {}
         for name in VERDICT_METRICS:
             baseline = self.strongest_baseline(name, slice)
-            if baseline is None:
-                continue
-            difference = self.metric(f"trained-{baseline.row}", name, slice)
-            if difference is None:
-                continue
+            difference = self.metric(f"trained-{baseline.row}", name, slice) if baseline else None
+            if baseline and difference:
+                found[difference] = baseline.row
+        return found
+
+    def outcome(self, slice: str = "all") -> str:
+        """`won`, `lost`, `mixed`, `unclear` (no interval excludes zero) or `none` (nothing to compare with)."""
+        differences = self.differences(slice)
+        told = {difference.value > 0 for difference in differences if difference.excludes_zero}
+        if len(told) == 2:
+            return "mixed"
+        return ("won" if told.pop() else "lost") if told else "unclear" if differences else "none"
+
+    def verdict(self, slice: str = "all") -> str:
+        """Whether training beat the best of the baselines, in sentences, with paired intervals."""
+        openings: dict[str, list[str]] = {
+            "Training beat the best baseline": [],
+            "Training made it worse than the best baseline": [],
+            "No difference can be told": [],
+        }
+        better, worse, unclear = openings.values()
+        for difference, baseline in self.differences(slice).items():
             said = (
-                f"{SPOKEN[name]} {difference.value:+.3f} "
-                f"[{difference.low:+.3f}, {difference.high:+.3f}] against {baseline.row}"
+                f"{SPOKEN[difference.name]} {difference.value:+.3f} "
+                f"[{difference.low:+.3f}, {difference.high:+.3f}] against {baseline}"
             )
-            group = open_ if not difference.excludes_zero else won if difference.value > 0 else lost
-            group.append(said)
-        sentences = []
-        if won:
-            sentences.append(f"Training beat the best baseline: {'; '.join(won)}.")
-        if lost:
-            sentences.append(f"Training made it worse than the best baseline: {'; '.join(lost)}.")
-        if open_:
-            sentences.append(f"No difference can be told: {'; '.join(open_)}.")
+            (unclear if not difference.excludes_zero else better if difference.value > 0 else worse).append(said)
+        sentences = [f"{opening}: {'; '.join(said)}." for opening, said in openings.items() if said]
         return " ".join(sentences) or "There is no baseline to compare with."
 
     def write(self, folder: Path) -> Path:

@@ -1,0 +1,115 @@
+import json
+
+import numpy as np
+import pytest
+
+from natviews.catalog import pack, with_split
+from natviews.encoders import Encoder, embed_catalog
+from natviews.index import read_embeddings
+from natviews.report.judge import Slices, evaluate, evaluate_file, report_on_run
+from natviews.types import Embeddings, NatviewsError, Provenance
+
+
+@pytest.fixture(scope="module")
+def stored(run, catalog, tmp_path_factory):
+    path = tmp_path_factory.mktemp("stored") / "e.parquet"
+    embed_catalog(Encoder.load(run.encoder), catalog, path, location=str(run.folder))
+    return read_embeddings(path)
+
+
+def test_every_baseline_has_its_row_and_a_paired_difference(stored, catalog):
+    report = evaluate_file(stored, catalog, split="test", slices=Slices())
+    baselines = {"histogram", "untrained"}
+    assert baselines | {"trained"} <= set(report.rows)
+    for name in baselines:
+        difference = report.metric(f"trained-{name}", "recall@1")
+        expected = report.metric("trained", "recall@1").value - report.metric(name, "recall@1").value
+        assert difference.value == pytest.approx(expected)
+        assert difference.low <= difference.value <= difference.high
+
+
+def test_a_pretrained_start_gives_the_rows_frozen_and_whitened(run, catalog, stored, tmp_path, tiny_settings):
+    from natviews.training import Recipe, train
+
+    warm = train(catalog, Recipe.load("demo", tiny_settings, weights=str(run.encoder)), tmp_path)
+    report = report_on_run(warm, catalog)
+    assert {"histogram", "untrained", "frozen", "trained"} <= set(report.rows)
+    frozen = Encoder.load(warm.start)
+    if frozen.head is not None:
+        assert "frozen+whitening" in report.rows
+    trained_before = Encoder.load(run.encoder)
+    photo = np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8)
+    for ours, theirs in zip(frozen.features([photo]), trained_before.features([photo]), strict=True):
+        assert np.allclose(ours, theirs, atol=1e-6)
+
+
+def test_perfect_vectors_beat_everything_and_random_ones_are_told_apart_from_it(catalog):
+    packed = with_split(pack(catalog, 96))
+    packed = packed.take(packed.catalog.splits == "test")
+    products = np.unique(packed.catalog.product_ids, return_inverse=True)[1]
+    perfect = np.eye(products.max() + 1, dtype=np.float32)[products]
+    made_by = Provenance("hand-made")
+    ids, names = packed.catalog.ids, packed.catalog.product_ids
+    report = evaluate(Embeddings(ids, names, perfect, made_by), packed, run=None, slices=Slices(), title="perfect")
+    assert report.metric("trained", "map@r").value == 1 and report.outcome() == "won"
+    assert "Training beat the best baseline" in report.verdict()
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(len(ids), 32))
+    noise = (noise / np.linalg.norm(noise, axis=1, keepdims=True)).astype(np.float32)
+    report = evaluate(Embeddings(ids, names, noise, made_by), packed, run=None, slices=Slices(), title="noise")
+    assert report.metric("trained", "auc").value == pytest.approx(0.5, abs=0.06)
+    assert report.outcome() != "won"
+
+
+def test_vectors_are_matched_by_id_not_by_place(stored, catalog):
+    shuffled = stored.take(np.random.default_rng(0).permutation(len(stored)))
+    expected = evaluate_file(stored, catalog, split="test", slices=Slices())
+    report = evaluate_file(shuffled, catalog, split="test", slices=Slices())
+    assert report.metric("trained", "map@r").value == expected.metric("trained", "map@r").value
+
+
+def test_photos_without_a_vector_are_counted_and_strangers_refused(stored, catalog):
+    report = evaluate_file(stored.take(np.arange(len(stored)) % 7 != 3), catalog, split="test", slices=Slices())
+    assert int(report.facts["photos without a vector"]) > 0
+    strangers = Embeddings(np.char.add("x", stored.ids), stored.product_ids, stored.vectors, stored.made_by)
+    with pytest.raises(NatviewsError, match="another catalogue"):
+        evaluate_file(strangers, catalog, split="test", slices=Slices())
+
+
+def test_slices_judge_parts_of_the_photos(stored, catalog):
+    slices = Slices(by="product_type", within="marketplace")
+    report = evaluate_file(stored, catalog, split="test", slices=slices)
+    parts = [name for name in report.slices if name.startswith("product_type=")]
+    assert len(parts) > 3
+    total = sum(report.metric("trained", "recall@1", name).n for name in parts)
+    assert total == report.metric("trained", "recall@1").n
+
+
+def test_a_condition_that_nothing_fulfils_names_what_there_is(stored, catalog):
+    with pytest.raises(NatviewsError, match=r"view_kind=frnt; there are: .*front"):
+        evaluate_file(stored, catalog, split="test", slices=Slices(query=("view_kind", "frnt")))
+
+
+def test_query_and_gallery_restrict_who_asks_and_who_answers(stored, catalog):
+    slices = Slices(query=("view_kind", "front"), gallery=("view_kind", "angle"))
+    report = evaluate_file(stored, catalog, split="test", slices=slices)
+    name = "view_kind=front -> view_kind=angle"
+    assert 0 < report.metric("trained", "recall@1", name).n < report.metric("trained", "recall@1").n
+
+
+def test_the_written_figures_follow_the_contract(stored, catalog, tmp_path):
+    page = evaluate_file(stored, catalog, split="test", slices=Slices()).write(tmp_path)
+    entries = json.loads((tmp_path / "metrics.json").read_text())
+    assert all(set(e) == {"row", "name", "slice", "value", "low", "high", "n"} for e in entries)
+    assert page.read_text(encoding="utf-8").lstrip().lower().startswith("<!doctype html>")
+
+
+def test_worst_examples_are_wrong_and_best_are_right(stored, catalog):
+    report = evaluate_file(stored, catalog, split="test", slices=Slices())
+    assert report.best[0].average_precision >= report.worst[0].average_precision
+    assert not report.worst[0].right[0]
+    assert len({e.query.product_id for e in report.worst}) == len(report.worst)
+    for example in [*report.best, *report.worst]:
+        assert example.scores == sorted(example.scores, reverse=True)
+        own = [shown.product_id == example.query.product_id for shown in example.found]
+        assert own == example.right
