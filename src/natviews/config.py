@@ -23,7 +23,7 @@ RECIPES = Path(__file__).parent / "recipes"
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """The end of an error sentence: the nearest known name, or all of them."""
     known = sorted(known)
-    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(wrong), known, n=1, cutoff=0.6)  # YAML reads `on:` as a bool
     return f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(known) or 'nothing'}."
 
 
@@ -55,6 +55,8 @@ def check(constructor: Callable[..., Any], values: Mapping[str, Any], name: str)
         if parameter.kind is parameter.KEYWORD_ONLY
     }
     checked = {}
+    if not isinstance(values, Mapping):
+        raise NatviewsError(f"{name} must be a mapping of names to values, not {values!r}.")
     for key, value in values.items():
         if key not in parameters:
             raise NatviewsError(f"{name} has no {key!r}; {did_you_mean(key, parameters)}")
@@ -103,11 +105,16 @@ def with_settings(values: Mapping[str, Any], settings: Iterable[str]) -> dict[st
         if not equals or not path:
             raise NatviewsError(f"--set {setting!r} is not of the form block.name=value.")
         block, dot, name = path.partition(".")
-        value = yaml.safe_load(text)
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise NatviewsError(f"--set {setting!r}: {text!r} is no YAML value.") from None
         if not dot:
             result[block] = value
             continue
         current = result.get(block, {})
+        if not isinstance(current, str | dict):
+            raise NatviewsError(f"--set {setting!r}: {block} is {current!r} and has no parts.")
         # A block may be given by its name alone (`views: simclr`): it is opened up to take the value.
         result[block] = {"name": current} if isinstance(current, str) else current
         result[block][name] = value

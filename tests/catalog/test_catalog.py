@@ -78,7 +78,6 @@ def test_a_product_parted_between_splits_is_refused():
         catalog(PARTED, "split")
 
 
-@pytest.mark.xfail(strict=True, reason="the name is written as np.str_('b')")
 def test_the_parted_product_is_named_as_the_user_wrote_it():
     with pytest.raises(NatviewsError, match="Product 'b' is parted"):
         catalog(PARTED, "split")

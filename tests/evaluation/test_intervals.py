@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from natviews.evaluation import mean_with_interval
+from natviews.evaluation import means_with_intervals
 from natviews.evaluation.intervals import _resamples
 
 TRUTH = 0.6
 
 
 def interval(values, product_ids, **named):
-    return mean_with_interval(np.asarray(values, float), np.asarray(product_ids), row="r", name="n", **named)
+    [metric] = means_with_intervals({"n": np.asarray(values, float)}, np.asarray(product_ids), row="r", **named)
+    return metric
 
 
 def simulated(rng: np.random.Generator, products: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -122,3 +123,18 @@ def test_chunks_of_resamples_give_the_same_interval(monkeypatch):
     monkeypatch.setattr("natviews.evaluation.intervals.CHUNK", 100)
     parts = interval(values, product)
     assert (parts.low, parts.high) == pytest.approx((whole.low, whole.high))
+
+
+def test_many_figures_at_once_are_those_of_each_alone():
+    rng = np.random.default_rng(0)
+    values = {name: rng.normal(size=200) for name in "abc"}
+    product = np.arange(200) // 4
+    together = means_with_intervals(values, product, row="r")
+    for metric in together:
+        [alone] = means_with_intervals({metric.name: values[metric.name]}, product, row="r")
+        assert (metric.value, metric.low, metric.high) == pytest.approx((alone.value, alone.low, alone.high))
+
+
+def test_one_product_tells_nothing_of_others():
+    metric = interval([1.0, 1.0, 1.0], ["p", "p", "p"])
+    assert not metric.excludes_zero and metric.low <= 0

@@ -134,13 +134,12 @@ def changed_vectors(vectors: np.ndarray):
 )
 def test_a_file_whose_columns_do_not_fit_is_refused(path, change):
     pa.parquet.write_table(change(embeddings_table(make())), path)
-    with pytest.raises(NatviewsError, match="damaged or holds no embeddings") as caught:
+    with pytest.raises(NatviewsError, match="holds no embeddings") as caught:
         read_embeddings(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="a missing id is read as the text 'None'")
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_file_with_a_missing_id_is_refused(path, place):
     name = ("id", "product_id")[place]
@@ -178,5 +177,5 @@ def test_a_damaged_file_is_refused_and_never_crashes(path):
 @pytest.mark.parametrize("text", [b"id,product_id,vector\n", b"PAR1PAR1", b"\x00" * 1000])
 def test_a_file_that_is_no_parquet_is_refused(path, text):
     path.write_bytes(text)
-    with pytest.raises(NatviewsError, match="damaged or holds no embeddings"):
+    with pytest.raises(NatviewsError, match="holds no embeddings"):
         read_embeddings(path)

@@ -44,7 +44,7 @@ def test_views_are_as_large_as_the_encoder_unless_said_otherwise():
         ({"method": "simclrr"}, "did you mean 'simclr'"),
         ({"views": {"name": "skil"}}, "did you mean 'skill'"),
         ({"views": {"name": "skill", "locls": 3}}, "did you mean 'locals'"),
-        ({"views": {"name": "simclr", "area": [0.5, 2]}}, "range within 0 to 1"),
+        ({"views": {"name": "simclr", "area": [0.5, 2]}}, "range within 0.0001 to 1"),
         ({"encoder": {"name": "resnet19"}}, "did you mean 'resnet18'"),
         ({"pairing": "naturl"}, "did you mean 'natural'"),
         ({"metod": "simclr"}, "did you mean 'method'"),

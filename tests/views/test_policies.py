@@ -155,7 +155,7 @@ def test_the_strength_scales_the_colour_jitter():
         ("simclr", {"strenght": 1}, "did you mean 'strength'?"),
         ("skill", {"size": "large"}, "does not fit"),
         ("simclr", {"area": (0.5, 0.1)}, "must be a range"),
-        ("simclr", {"strength": -1}, "strengths must be at least 0"),
+        ("simclr", {"strength": -1}, "hue = -0.2 must be within 0 to 0.5"),
         ("skill", {"locals": -1}, "must be at least 1"),
     ],
 )

@@ -11,11 +11,10 @@ from typing import overload
 import numpy as np
 import pyarrow as pa
 
-from natviews.catalog.tables import read_table
+from natviews.catalog.tables import REQUIRED, read_table
 from natviews.config import did_you_mean
 from natviews.types import NatviewsError, Photo
 
-REQUIRED = ("image", "product_id")
 SPLITS = ("train", "val", "test")
 MAX_NAMED = 3
 """How many offenders an error names: enough to find the fault, few enough to read."""
@@ -222,7 +221,7 @@ def _check_splits(splits: np.ndarray, product_ids: np.ndarray) -> None:
     pairs = np.unique(np.stack([product_ids, splits]), axis=1)
     names, counts = np.unique(pairs[0], return_counts=True)
     if (counts > 1).any():
-        name = names[np.argmax(counts > 1)]
+        name = str(names[np.argmax(counts > 1)])
         raise NatviewsError(
             f"Product {name!r} is parted between splits ({(counts > 1).sum()} in all); "
             "its photos would leak from training into the test. Give all its photos one split."

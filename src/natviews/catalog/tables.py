@@ -1,18 +1,28 @@
 """Reading the table behind a catalogue: CSV, Parquet, JSON lines or a folder per product."""
 
+import codecs
+import csv
+import json
+import re
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.csv
-import pyarrow.json
 import pyarrow.parquet
 
 from natviews.types import NatviewsError
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 TABLE_NAMES = ("catalog.csv", "catalog.parquet", "catalog.jsonl")
+REQUIRED = ("image", "product_id")
+DELIMITERS = ",;\t|"
 MAX_COLUMNS = 1000
+MAX_HEADER = 1_000_000
+BLOCK = 2**20
 
 
 def read_table(path: Path, encoding: str) -> tuple[pa.Table, Path]:
@@ -29,20 +39,26 @@ def read_table(path: Path, encoding: str) -> tuple[pa.Table, Path]:
     if reader is None:
         raise NatviewsError(f"{path} is no catalogue: expected {', '.join(readers)} or a folder.")
     try:
-        table = reader(path, encoding)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        raise NatviewsError(f"{path} cannot be read as {path.suffix[1:]}: {_one_line(error)}") from None
-    return _as_text(table), path.parent
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+        return _as_text(reader(path, encoding)), path.parent
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise NatviewsError(f"{path} cannot be read as {path.suffix[1:].lower()}: {reason}") from None
 
 
 def _read_csv(path: Path, encoding: str) -> pa.Table:
-    header = _header(path, encoding)
-    delimiter = max(",;\t|", key=header.count)
-    names = [name.strip().strip('"') for name in header.split(delimiter)]
+    header, quotes = "", 0
+    for text in _decoded(path, encoding):
+        if len(header) < MAX_HEADER:
+            header += text
+        quotes += text.count('"')
+    header = re.split(r"\r\n|\r|\n", header.lstrip("\ufeff"), maxsplit=1)[0]
+    if not header:
+        raise NatviewsError(f"{path} is empty; its first line must name the columns.")
+    if quotes % 2:
+        raise NatviewsError(f'{path} has a quote (") that is never closed: what follows it would be lost.')
+    unquoted = re.sub(r'"[^"]*"', "", header)
+    delimiter = max(DELIMITERS, key=unquoted.count)
+    names = next(csv.reader([header], delimiter=delimiter))
     if len(names) > MAX_COLUMNS:
         raise NatviewsError(f"{path} has {len(names)} columns; at most {MAX_COLUMNS} are read.")
     # Ids such as 00123 must stay as they were written, so nothing is guessed to be a number.
@@ -52,24 +68,29 @@ def _read_csv(path: Path, encoding: str) -> pa.Table:
     return pa.csv.read_csv(path, pa.csv.ReadOptions(encoding=encoding), parse, as_text)
 
 
-def _header(path: Path, encoding: str) -> str:
-    """The first line, after a check that the whole file is of that encoding."""
+def _decoded(path: Path, encoding: str) -> Iterator[str]:
+    """The file's text in pieces. Raises NatviewsError where it is not of that encoding."""
     try:
-        with path.open(encoding=encoding, newline="") as file:
-            header = file.readline(1_000_000).lstrip("\ufeff").rstrip("\r\n")
-            while file.read(1 << 20):
-                pass
+        decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError:
         raise NatviewsError(f"There is no text encoding named {encoding!r}.") from None
-    except UnicodeError as error:
-        at = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
-        raise NatviewsError(
-            f"{path} is not {encoding} text{at}; save it as UTF-8, or name its encoding "
-            "(Catalog.open(..., encoding='cp1252'), --encoding cp1252)."
-        ) from None
-    if not header:
-        raise NatviewsError(f"{path} is empty; its first line must name the columns.")
-    return header
+    read = 0
+    with path.open("rb") as file:
+        while True:
+            block = file.read(BLOCK)
+            waiting = len(decoder.getstate()[0])  # bytes of a character that the last block cut in two
+            try:
+                yield decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                raise NatviewsError(
+                    f"{path} is not {encoding} text at byte {read - waiting + error.start}; save it as UTF-8, "
+                    "or name its encoding (Catalog.open(..., encoding='cp1252'), --encoding cp1252)."
+                ) from None
+            except UnicodeError as error:
+                raise NatviewsError(f"{path} is not {encoding} text: {error}.") from None
+            if not block:
+                return
+            read += len(block)
 
 
 def _read_parquet(path: Path, encoding: str) -> pa.Table:
@@ -77,32 +98,76 @@ def _read_parquet(path: Path, encoding: str) -> pa.Table:
 
 
 def _read_jsonl(path: Path, encoding: str) -> pa.Table:
-    return pa.json.read_json(path)
+    """One JSON object a line. Values become text as they stand; lists and objects are no attributes."""
+    columns: dict[str, list[str]] = {}
+    count = 0
+    lines = "".join(_decoded(path, encoding)).lstrip("\ufeff").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except ValueError as error:
+            raise pa.ArrowInvalid(f"line {number} is no JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise pa.ArrowInvalid(f"line {number} is no JSON object")
+        for name, value in values.items():
+            if not isinstance(value, list | dict):
+                column = columns.setdefault(name, [])
+                column += [""] * (count - len(column)) + [_json_text(value)]
+        count += 1
+    if not count:
+        raise pa.ArrowInvalid("it has no lines")
+    filled = {name: column + [""] * (count - len(column)) for name, column in columns.items()}
+    return pa.table({name: pa.array(column, pa.string()) for name, column in filled.items()})
+
+
+def _json_text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _as_text(table: pa.Table) -> pa.Table:
-    columns = []
-    for name in table.column_names:
-        column = table.column(name)
-        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-            continue  # vectors and embedded bytes are no attributes
-        if not pa.types.is_string(column.type):
-            column = column.cast(pa.string())
-        columns.append((name, pa.compute.fill_null(column, "")))
-    return pa.table(dict(columns))
+    """Every column as text; of columns of one name the first, and nested or binary ones left out."""
+    columns: dict[str, pa.ChunkedArray] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if name in columns and name in REQUIRED:
+            raise NatviewsError(f"The catalogue has two columns {name!r}; remove one.")
+        if not name or name in columns or _is_no_attribute(column.type):
+            continue  # a spreadsheet's export often ends in columns without a name
+        text = column if pa.types.is_string(column.type) else column.cast(pa.string())
+        columns[name] = pa.compute.fill_null(text, "")
+    return pa.table(columns)
+
+
+def _is_no_attribute(kind: pa.DataType) -> bool:
+    """Vectors, boxes and embedded bytes."""
+    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
+    return pa.types.is_nested(kind) or any(test(kind) for test in binary)
 
 
 def _read_folder(folder: Path) -> pa.Table:
     """A folder per product (`shop/mug-12/front.jpg`), or per type and product (`shop/mug/12/front.jpg`)."""
     rows: dict[str, list[str]] = {"image": [], "product_id": [], "product_type": []}
+    unreadable = []
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith(".") for part in parts)
-        if hidden or path.suffix.lower() not in PHOTO_ENDINGS or len(parts) not in (2, 3):
+        if hidden or path.suffix.lower() not in PHOTO_ENDINGS or len(parts) not in (2, 3) or not path.is_file():
+            continue
+        if any("\udc80" <= letter <= "\udcff" for letter in "/".join(parts)):  # bytes that are no UTF-8
+            unreadable.append(path)
             continue
         rows["image"].append("/".join(parts))
         rows["product_id"].append("/".join(parts[:-1]))
         rows["product_type"].append(parts[0] if len(parts) == 3 else "")
+    if unreadable:
+        warnings.warn(
+            f"{len(unreadable)} files are left out because their names are no UTF-8 text, "
+            f"such as {unreadable[0].name!r}; rename them to have them read.",
+            stacklevel=2,
+        )
     if not rows["image"]:
         raise NatviewsError(
             f"{folder} holds no catalogue: neither {' nor '.join(TABLE_NAMES)}, "

@@ -1,5 +1,5 @@
 from natviews.evaluation.histogram import colour_histogram
-from natviews.evaluation.intervals import mean_with_interval
-from natviews.evaluation.retrieval import METRICS, Judging, Retrieval, retrieval
+from natviews.evaluation.intervals import means_with_intervals
+from natviews.evaluation.natural_views import METRICS, Judging, Retrieval, retrieval
 
-__all__ = ["METRICS", "Judging", "Retrieval", "colour_histogram", "mean_with_interval", "retrieval"]
+__all__ = ["METRICS", "Judging", "Retrieval", "colour_histogram", "means_with_intervals", "retrieval"]

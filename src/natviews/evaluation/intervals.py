@@ -1,6 +1,6 @@
 """95 % intervals by resampling products: photos of one product are not independent witnesses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -11,24 +11,30 @@ CHUNK = 2**22
 LEVEL = (2.5, 97.5)
 
 
-def mean_with_interval(
-    values: np.ndarray, product_ids: np.ndarray, *, row: str, name: str, slice: str = "all", seed: int = 0
-) -> Metric:
-    """The mean of per-query values (Q,) with its percentile bootstrap interval over products.
+def means_with_intervals(
+    values: Mapping[str, np.ndarray], product_ids: np.ndarray, *, row: str, slice: str = "all", seed: int = 0
+) -> list[Metric]:
+    """Means of per-query values, name -> (Q,), with percentile bootstrap intervals over products.
 
     Products are drawn with replacement, each with all its queries. With paired differences of two
-    encoders' values as `values`, the interval is that of the paired difference.
+    encoders' values as `values`, the intervals are those of the paired differences. One product says
+    nothing of others: its interval is as wide as the figures go.
     """
-    if len(values) == 0:
-        raise ValueError(f"{row} {name} on {slice}: there are no queries")
+    if len(product_ids) == 0:
+        raise ValueError(f"{row} on {slice}: there are no queries")
     product = np.unique(product_ids, return_inverse=True)[1]
-    sums = np.bincount(product, values)
     counts = np.bincount(product).astype(float)
+    sums = np.stack([np.bincount(product, per_query) for per_query in values.values()], axis=1)  # (P, M)
     rng = np.random.default_rng(seed)
-    means = np.concatenate([weights @ sums / (weights @ counts) for weights in _resamples(len(sums), rng)])
-    value = float(np.mean(values))
-    low, high = np.percentile(means, LEVEL)
-    return Metric(row, name, slice, value, min(float(low), value), max(float(high), value), len(values))
+    drawn = [weights @ sums / (weights @ counts)[:, None] for weights in _resamples(len(sums), rng)]
+    bounds = np.percentile(np.concatenate(drawn), LEVEL, axis=0)  # (2, M)
+    if len(sums) == 1:
+        bounds += [[-1.0], [1.0]]
+    metrics = []
+    for (name, per_query), low, high in zip(values.items(), *bounds.tolist(), strict=True):
+        value = float(np.mean(per_query))
+        metrics.append(Metric(row, name, slice, value, min(low, value), max(high, value), len(per_query)))
+    return metrics
 
 
 def _resamples(products: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

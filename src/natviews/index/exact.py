@@ -30,7 +30,7 @@ class ExactIndex:
         where: np.ndarray | None = None,
         query_ids: np.ndarray | None = None,
     ) -> Matches:
-        """The `k` nearest photos of each query.
+        """The `k` nearest photos of each query; a row ends in '' where fewer are allowed.
 
         `queries` (Q, D) unit float32; `where` (N,) bool, the photos that may be found; `query_ids` (Q,)
         name the queries in the answer, and a query's own photo is then never its match.
@@ -51,8 +51,10 @@ class ExactIndex:
             found.append(np.where(np.isneginf(best_scores), "", gallery_ids[best]))
             scores.append(best_scores)
         if not found:
-            return Matches(names, np.empty((0, 0), str), np.empty((0, 0), np.float32))
-        return Matches(names, np.concatenate(found), np.concatenate(scores))
+            return Matches(names, np.empty((0, k), str), np.empty((0, k), np.float32))
+        missing = ((0, 0), (0, k - min(k, len(rows))))
+        padded = np.pad(np.concatenate(scores), missing, constant_values=-np.inf)
+        return Matches(names, np.pad(np.concatenate(found), missing, constant_values=""), padded)
 
 
 def top_k(scores: np.ndarray, k: int) -> np.ndarray:
@@ -60,6 +62,11 @@ def top_k(scores: np.ndarray, k: int) -> np.ndarray:
     k = min(k, scores.shape[1])
     if k == scores.shape[1]:
         return np.argsort(-scores, axis=1, kind="stable")
-    best = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+    # argpartition picks freely among equals of the k-th score; of those the first columns are wanted.
+    cut = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
+    above, equal = scores > cut, scores == cut
+    room = k - above.sum(axis=1, keepdims=True)
+    chosen = above | (equal & (equal.cumsum(axis=1) <= room))
+    best = np.nonzero(chosen)[1].reshape(len(scores), k)
     order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
     return np.take_along_axis(best, order, axis=1)

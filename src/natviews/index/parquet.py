@@ -44,6 +44,8 @@ def read_embeddings(path: Path) -> Embeddings:
         missing = [name for name in REQUIRED if name not in table.column_names]
         if missing:
             raise NatviewsError(f"{path} holds no embeddings: it has no column {missing[0]!r}.")
+        if any(table.column(name).null_count for name in REQUIRED):
+            raise NatviewsError(f"{path} holds no embeddings: an id, a product_id or a vector is missing.")
         vectors = {
             name: _as_matrix(table.column(name))
             for name in table.column_names

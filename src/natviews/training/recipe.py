@@ -1,5 +1,6 @@
 """A recipe: one choice on each of the three axes (pairing, views, method), an encoder and a schedule."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
@@ -41,7 +42,8 @@ class Schedule:
     threads: int = 2
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2 or self.lr <= 0 or self.measures < 1 or self.threads < 1:
+        least = min(self.epochs, self.batch - 1, self.measures, self.threads)
+        if least < 1 or not 0 < self.lr < math.inf:
             raise NatviewsError(
                 "training: epochs, measures and threads must be at least 1, batch at least 2, lr above 0."
             )
@@ -77,6 +79,8 @@ class Recipe:
                 raise NatviewsError(f"A recipe has no {block!r}; {did_you_mean(block, known)}")
         values = {key: value for key, value in values.items() if value is not None}
         encoder = _named(values.get("encoder", {"name": "small", "size": 64}), "encoder")
+        if not isinstance(values.get("weights", ""), str):
+            raise NatviewsError(f"weights must be a path or `pretrained`, not {values['weights']!r}.")
         if "weights" in values:  # what a weights file says of itself, unless the recipe says otherwise
             encoder = described_by(values["weights"]) | encoder
         architecture = Architecture(**check(Architecture, encoder, "encoder"))
@@ -114,10 +118,12 @@ class Recipe:
 
 def _named(block: Any, kind: str) -> dict[str, Any]:
     """A block given by its name alone (`views: simclr`) or as a mapping with one."""
-    values = {"name": block} if isinstance(block, str) else dict(block)
-    if kind != "encoder" and "name" not in values:
+    values = {"name": block} if isinstance(block, str) else block
+    if not isinstance(values, Mapping):
+        raise NatviewsError(f"The block `{kind}` must be a name or a mapping, not {block!r}.")
+    if kind != "encoder" and not isinstance(values.get("name"), str):
         raise NatviewsError(f"The block `{kind}` needs a name.")
-    return values
+    return dict(values)
 
 
 def _completed(

@@ -4,8 +4,8 @@ An operation is a frozen dataclass with a probability `p` and `draw(view, rng) -
 from `rng`. A new operation is one class here; the contract suite and the contact sheets find it.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -16,11 +16,19 @@ REFERENCE_SIZE = 224
 """Blur widths are given for views of this size and scaled with the view, so that policies carry over."""
 
 
-class Op(Protocol):
-    @property
-    def p(self) -> float: ...
+@dataclass(frozen=True)
+class Op(ABC):
+    """An operation that is applied with probability `p`."""
 
-    def draw(self, view: View, rng: np.random.Generator) -> View: ...
+    _: KW_ONLY
+    p: float
+
+    def __post_init__(self) -> None:
+        _check_range(type(self).__name__, "p", (self.p, self.p), 0, 1)
+
+    @abstractmethod
+    def draw(self, view: View, rng: np.random.Generator) -> View:
+        """The view with the operation's drawn parameters applied."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +47,8 @@ class Crops:
     aspect: tuple[float, float] = (3 / 4, 4 / 3)
 
     def __post_init__(self) -> None:
-        _check_range("Crops", "area", self.area, 0, 1)
-        _check_range("Crops", "aspect", self.aspect, 0, 10)
+        _check_range("Crops", "area", self.area, 1e-4, 1)
+        _check_range("Crops", "aspect", self.aspect, 0.01, 100)
         if self.count < 1 or self.size < 8:
             raise NatviewsError(f"Crops: count {self.count} and size {self.size} must be at least 1 and 8.")
 
@@ -62,12 +70,12 @@ class Crops:
             box_height, box_width = np.sqrt(area / aspect), np.sqrt(area * aspect)
             if box_height <= height and box_width <= width:
                 return box_height, box_width
-        side = min(height, width)  # the photo is too long and thin for such a crop: its centre square
+        side = min(height, width)  # the photo is too long and thin for such a crop: a square of its width
         return side, side
 
 
 @dataclass(frozen=True)
-class Flip:
+class Flip(Op):
     """Mirror left and right."""
 
     _: KW_ONLY
@@ -78,12 +86,16 @@ class Flip:
 
 
 @dataclass(frozen=True)
-class Rotate:
+class Rotate(Op):
     """Turn by up to `degrees` either way about the centre of the view."""
 
     _: KW_ONLY
     degrees: float = 20.0
     p: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_range("Rotate", "degrees", (self.degrees, self.degrees), 0, 180)
 
     def draw(self, view: View, rng: np.random.Generator) -> View:
         angle = np.deg2rad(rng.uniform(-self.degrees, self.degrees))
@@ -93,7 +105,7 @@ class Rotate:
 
 
 @dataclass(frozen=True)
-class Jitter:
+class Jitter(Op):
     """Brightness, contrast, saturation and hue, in a drawn order.
 
     The first three are factors from [max(0, 1 - s), 1 + s] of their strength s; hue is a shift within
@@ -108,8 +120,11 @@ class Jitter:
     p: float = 0.8
 
     def __post_init__(self) -> None:
-        if not 0 <= self.hue <= 0.5 or min(self.brightness, self.contrast, self.saturation) < 0:
-            raise NatviewsError(f"{self}: strengths must be at least 0, and hue at most 0.5.")
+        super().__post_init__()
+        _check_range("Jitter", "hue", (self.hue, self.hue), 0, 0.5)
+        for name in ("brightness", "contrast", "saturation"):
+            strength = getattr(self, name)
+            _check_range("Jitter", name, (strength, strength), 0, 100)
 
     def draw(self, view: View, rng: np.random.Generator) -> View:
         strengths = {"brightness": self.brightness, "contrast": self.contrast, "saturation": self.saturation}
@@ -124,7 +139,7 @@ class Jitter:
 
 
 @dataclass(frozen=True)
-class Grey:
+class Grey(Op):
     """Luminance only."""
 
     _: KW_ONLY
@@ -135,7 +150,7 @@ class Grey:
 
 
 @dataclass(frozen=True)
-class Blur:
+class Blur(Op):
     """Gaussian blur; `sigma` is a range in px of a 224 px view."""
 
     _: KW_ONLY
@@ -143,6 +158,7 @@ class Blur:
     p: float = 0.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_range("Blur", "sigma", self.sigma, 0, 100)
 
     def draw(self, view: View, rng: np.random.Generator) -> View:
@@ -151,8 +167,9 @@ class Blur:
 
 def _check_range(kind: str, name: str, bounds: tuple[float, float], lowest: float, highest: float) -> None:
     low, high = bounds
-    if not lowest <= low <= high <= highest:
-        raise NatviewsError(f"{kind}: {name} = {bounds} must be a range within {lowest} to {highest}.")
+    if not lowest <= low <= high <= highest:  # written so that NaN is refused
+        given = f"{low} must be" if low == high or low != low else f"{bounds} must be a range"
+        raise NatviewsError(f"{kind}: {name} = {given} within {lowest} to {highest}.")
 
 
 OPS: dict[str, type] = {op.__name__.lower(): op for op in (Crops, Flip, Rotate, Jitter, Grey, Blur)}

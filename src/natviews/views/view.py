@@ -1,6 +1,6 @@
 """A view: the drawn parameters of one picture to be made from a photo. Numbers, not pixels."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,7 +8,7 @@ ColourStep = tuple[str, float]
 """('brightness' | 'contrast' | 'saturation', factor), ('hue', turns -0.5..0.5) or ('grey', 1.0)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """How one output picture is made from a photo.
 
@@ -22,8 +22,16 @@ class View:
     homography: np.ndarray
     colour: tuple[ColourStep, ...] = ()
     blur: float = 0.0
-    names: tuple[str, ...] = field(default=(), compare=False)
+    names: tuple[str, ...] = ()
     """The operations that took part, for contact sheets."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both make the same picture of the same photo; names do not matter."""
+        if not isinstance(other, View):
+            return NotImplemented
+        ours = (self.source, self.size, self.colour, self.blur)
+        theirs = (other.source, other.size, other.colour, other.blur)
+        return ours == theirs and np.array_equal(self.homography, other.homography)
 
     def after(self, transform: np.ndarray, name: str) -> "View":
         """This view of the photo as `transform` (3, 3; output to output, in units of its size) leaves it."""

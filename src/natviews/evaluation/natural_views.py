@@ -1,14 +1,14 @@
 """Natural-view retrieval: does a photo find the other photos of its product?
 
-Every photo whose product has another photo is a query; the gallery is all other photos. It needs no
-labels, and it is what same-item search does all day.
+Every photo whose product has another photo is a query (and its gallery holds another product too); the
+gallery is all other photos. It needs no labels, and it is what same-item search does all day.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from natviews.evaluation.intervals import mean_with_interval
+from natviews.evaluation.intervals import means_with_intervals
 from natviews.types import Embeddings, Metric
 
 CHUNK_SCORES = 2**24
@@ -84,10 +84,8 @@ class Retrieval:
     def metrics(self, slice: str = "all", where: np.ndarray | None = None) -> list[Metric]:
         """Each figure with its interval over products; `where` (Q,) bool keeps some queries."""
         keep = np.ones(len(self.rows), bool) if where is None else where
-        return [
-            mean_with_interval(values[keep], self.products[keep], row=self.row, name=name, slice=slice)
-            for name, values in self.values.items()
-        ]
+        values = {name: per_query[keep] for name, per_query in self.values.items()}
+        return means_with_intervals(values, self.products[keep], row=self.row, slice=slice)
 
     def minus(self, other: "Retrieval") -> "Retrieval":
         """The paired differences: query by query, on the same queries."""

@@ -203,7 +203,7 @@ def test_the_figures_do_not_depend_on_the_chunks(monkeypatch, scores_at_a_time):
     )
     whole = retrieval(data, judging)
     # The package gives the module's name to its function.
-    monkeypatch.setattr(import_module("natviews.evaluation.retrieval"), "CHUNK_SCORES", scores_at_a_time)
+    monkeypatch.setattr(import_module("natviews.evaluation.natural_views"), "CHUNK_SCORES", scores_at_a_time)
     parts = retrieval(data, judging)
     assert np.array_equal(whole.rows, parts.rows)
     assert np.array_equal(whole.neighbours, parts.neighbours)
