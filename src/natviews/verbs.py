@@ -24,13 +24,13 @@ Encoding: TypeAlias = Annotated[str, Option(help="The text encoding of a CSV cat
 Settings: TypeAlias = Annotated[
     list[str] | None, Option("--set", metavar="BLOCK.NAME=VALUE", help="Change one value of the recipe.")
 ]
-Condition: TypeAlias = Annotated[str | None, Option(metavar="COLUMN=VALUE")]
+Seed: TypeAlias = Annotated[int, Option(min=0, help="The same seed gives the same result.")]
 
 
 def demo(
     out: Out = Path("runs/demo"),
     products: Annotated[int, Option(min=20, help="How many products to generate.")] = 900,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
     """Generate a catalogue, train an encoder, match and report: the whole job in minutes, with nothing given."""
     from natviews.catalog import generate_catalog
@@ -65,9 +65,9 @@ def views(
     catalog: CatalogPath,
     policy: Annotated[str, Option("--views", help="The view policy; `natviews explain` lists them.")] = "skill",
     out: Out = Path("views.png"),
-    products: Annotated[int, Option(min=1, max=100)] = 6,
+    products: Annotated[int, Option(min=1, max=100, help="How many rows.")] = 6,
     size: Annotated[int, Option(min=16, max=1024, help="Side of a global view in px.")] = 224,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
     """Draw a contact sheet: products and what a policy makes of two of their photos."""
     from natviews.catalog import Catalog, pack, with_split
@@ -129,8 +129,8 @@ def evaluate(
     catalog: CatalogPath,
     out: Out = Path("evaluation"),
     split: Annotated[str, Option(help="Which part is judged: train, val, test.")] = "test",
-    query: Condition = None,
-    gallery: Condition = None,
+    query: Annotated[str | None, Option(metavar="COLUMN=VALUE", help="Who asks, in a slice of its own.")] = None,
+    gallery: Annotated[str | None, Option(metavar="COLUMN=VALUE", help="Who may be found in that slice.")] = None,
     within: Annotated[str | None, Option(metavar="COLUMN", help="A query's gallery shares its value.")] = None,
     by: Annotated[str | None, Option(metavar="COLUMN", help="Also judge each value of the column.")] = None,
     encoding: Encoding = "utf-8",

@@ -35,8 +35,9 @@ def write_embeddings(embeddings: Embeddings, path: Path) -> None:
         pa.parquet.write_table(embeddings_table(embeddings), temporary)
 
 
-def read_embeddings(path: Path) -> Embeddings:
+def read_embeddings(path: str | Path) -> Embeddings:
     """The embeddings in a file. Raises NatviewsError where it is absent, damaged or not of this form."""
+    path = Path(path)
     if not path.is_file():
         raise NatviewsError(f"There are no embeddings at {path}; make them with `natviews embed`.")
     try:
