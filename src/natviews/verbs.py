@@ -213,10 +213,11 @@ def _query(embeddings: "Embeddings", photo: str) -> "tuple[np.ndarray, np.ndarra
 
 
 def _tell(report: "Report", out: Path) -> None:
+    from natviews.report import write_report
     from natviews.report.terminal import print_report
 
     print_report(report)
-    print(report.write(out))
+    print(write_report(report, out))
 
 
 VERBS = (demo, check, views, train, embed, evaluate, search, explain)

@@ -48,8 +48,7 @@ def trainable(method):
 def test_gradients_reach_the_encoder_that_is_trained(name):
     method = make(name)
     method.loss(views(), NOW).total.backward()
-    trained = method.student[0] if hasattr(method, "student") else method.encoder
-    for key, parameter in trained.named_parameters():
+    for key, parameter in method.trained.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, key
 
 

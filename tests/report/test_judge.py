@@ -6,6 +6,7 @@ import pytest
 from natviews.catalog import pack, with_split
 from natviews.encoders import Encoder, embed_catalog
 from natviews.index import read_embeddings
+from natviews.report import write_report
 from natviews.report.judge import Slices, evaluate, evaluate_file, report_on_run
 from natviews.types import Embeddings, NatviewsError, Provenance
 
@@ -98,7 +99,7 @@ def test_query_and_gallery_restrict_who_asks_and_who_answers(stored, catalog):
 
 
 def test_the_written_figures_follow_the_contract(stored, catalog, tmp_path):
-    page = evaluate_file(stored, catalog, split="test", slices=Slices()).write(tmp_path)
+    page = write_report(evaluate_file(stored, catalog, split="test", slices=Slices()), tmp_path)
     entries = json.loads((tmp_path / "metrics.json").read_text())
     assert all(set(e) == {"row", "name", "slice", "value", "low", "high", "n"} for e in entries)
     assert page.read_text(encoding="utf-8").lstrip().lower().startswith("<!doctype html>")

@@ -13,7 +13,7 @@ import pytest
 
 from natviews.catalog import Quarantined, Statistics
 from natviews.report import figures
-from natviews.report.page import HEADLINES, page, photos_per_product, product_types
+from natviews.report.page import HEADLINES, page, photos_per_product, product_types, write_report
 from natviews.report.report import Example, Quadrants, Report, Shown
 from natviews.types import Metric
 
@@ -319,10 +319,10 @@ def test_long_facts_are_folded() -> None:
 
 def test_a_path_that_is_no_text_can_still_be_written(tmp_path) -> None:  # type: ignore[no-untyped-def]
     report = Report("", [], NOTHING, facts={"folder": b"/data/\xff".decode("utf-8", "surrogateescape")})
-    assert "/data/?" in report.write(tmp_path).read_text(encoding="utf-8")
+    assert "/data/?" in write_report(report, tmp_path).read_text(encoding="utf-8")
 
 
 def test_a_report_is_written_as_a_page_and_as_figures(tmp_path) -> None:  # type: ignore[no-untyped-def]
     report = full()
-    assert report.write(tmp_path).read_text(encoding="utf-8") == page(report)
+    assert write_report(report, tmp_path).read_text(encoding="utf-8") == page(report)
     assert len(json.loads((tmp_path / "metrics.json").read_text())) == len(report.metrics)

@@ -62,3 +62,8 @@ class Method(nn.Module):
     def encoder(self) -> nn.Module:
         """The encoder to keep and to measure."""
         raise NotImplementedError
+
+    @property
+    def trained(self) -> nn.Module:
+        """The encoder that gradients reach: the one to keep, unless that is a teacher's."""
+        return self.encoder

@@ -52,6 +52,10 @@ class DINO(Method):
     def encoder(self) -> nn.Module:
         return self.teacher[0]
 
+    @property
+    def trained(self) -> nn.Module:
+        return self.student[0]
+
     def loss(self, views: Views, progress: Progress) -> Loss:
         tau_t = self.tau_t
         if progress.epoch < self.tau_t_epochs:

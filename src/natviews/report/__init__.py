@@ -1,7 +1,17 @@
 """Nouns of a report. What needs torch is not imported here: `report.judge` and `report.explanations`."""
 
+from natviews.report.page import write_report
 from natviews.report.report import Example, Quadrants, Report, Shown
 from natviews.report.sheet import contact_sheet
 from natviews.report.views_sheet import views_sheet, write_picture
 
-__all__ = ["Example", "Quadrants", "Report", "Shown", "contact_sheet", "views_sheet", "write_picture"]
+__all__ = [
+    "Example",
+    "Quadrants",
+    "Report",
+    "Shown",
+    "contact_sheet",
+    "views_sheet",
+    "write_picture",
+    "write_report",
+]

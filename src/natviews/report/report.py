@@ -1,13 +1,10 @@
 """The report: figures that convince, with their intervals, and the failures as pictures."""
 
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from natviews.catalog import Quarantined, Statistics
-from natviews.files import whole_file
 from natviews.types import Metric
 
 VERDICT_METRICS = ("recall@1", "recall@5", "map@r")
@@ -119,13 +116,3 @@ class Report:
             (unclear if not difference.excludes_zero else better if difference.value > 0 else worse).append(said)
         sentences = [f"{opening}: {'; '.join(said)}." for opening, said in openings.items() if said]
         return " ".join(sentences) or "There is no baseline to compare with."
-
-    def write(self, folder: Path) -> Path:
-        """Writes `metrics.json` and `report.html`, and returns the page's path."""
-        from natviews.report.page import page
-
-        with whole_file(folder / "metrics.json") as temporary:
-            temporary.write_text(json.dumps([asdict(m) for m in self.metrics], indent=1), encoding="utf-8")
-        with whole_file(folder / "report.html") as temporary:
-            temporary.write_text(page(self), encoding="utf-8")
-        return folder / "report.html"

@@ -109,10 +109,7 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
 
 def _optimiser(method: Method, schedule: Schedule) -> torch.optim.Optimizer:
     """The method's trainable parameters in four groups: encoder or not, decayed or not."""
-    ours = {id(parameter) for parameter in method.encoder.parameters()}
-    student = getattr(method, "student", None)  # a teacher's encoder is kept, its student's is trained
-    if student is not None:
-        ours |= {id(parameter) for parameter in student[0].parameters()}
+    ours = {id(parameter) for parameter in method.trained.parameters()}
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in method.parameters():
         if parameter.requires_grad:
@@ -221,6 +218,8 @@ def fastest_precision(encoder: Encoder, *, size: int, batch: int = 64) -> Precis
     Networks differ: bf16 made a ResNet-18 7 times faster and a network of depthwise convolutions 2.4 times
     on AVX-512 cores, and is slower where the processor has to emulate it.
     """
+    if torch.cuda.is_available():
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     keep_freed_memory()
     pictures = torch.zeros(batch, size, size, 3, dtype=torch.uint8)
     seconds: dict[Precision, list[float]] = {"float32": [], "bfloat16": []}
