@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-PLAIN_SECONDS = 1.5
+PLAIN_SECONDS = 1.0
 """How often a log gets a line. Nobody should wonder for longer than two seconds whether it still runs."""
 
 Advance = Callable[..., None]

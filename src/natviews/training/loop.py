@@ -60,51 +60,59 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
     sampler = PairSampler(train.catalog, pairing=recipe.pairing, batch=schedule.batch, seed=schedule.seed)
     steps = schedule.epochs * sampler.steps_per_epoch
     measured = {round((i + 1) * steps / schedule.measures) for i in range(schedule.measures)}
-    torch.manual_seed(schedule.seed)
-    method = recipe.build_method(copy.deepcopy(start))
-    optimiser = _optimiser(method, schedule)
-    fabric = Fabric(
-        devices=1,
-        precision="bf16-mixed" if recipe.encoder.precision == "bfloat16" else "32-true",
-        loggers=TensorBoardLogger(out, name="tensorboard", version=""),
-    )
-    wrapped, optimiser = fabric.setup(method, optimiser)
-    wrapped.mark_forward_method("loss")
-
-    begun, best = _resume(folder, method, optimiser)
+    with progress("setting up"):
+        fabric, method, optimiser = _set_up(recipe, start, out)
+        begun, best = _resume(folder, method.module, optimiser)
     if begun == 0 and held_out is not None:
-        best = _measure(fabric, folder, method, held_out, 0, best)
+        best = _measure(fabric, folder, method.module, held_out, 0, best)
     saved_at = time.monotonic()
     stream = batches(train, sampler, recipe.policy(), start=begun, stop=steps, threads=schedule.threads)
     with progress("training", steps) as advance:
         advance(begun)
         for step, batch in enumerate(stream, start=begun):
-            now = Progress(step, steps, step / sampler.steps_per_epoch)
-            _set_rates(optimiser, schedule, now)
-            wrapped.train()
-            loss = wrapped.loss(_prepared(batch, method, fabric.device), now)
-            _check_finite(loss.total, step)
-            fabric.backward(loss.total)
-            method.before_step(now)
-            if schedule.clip:
-                fabric.clip_gradients(wrapped, optimiser, max_norm=schedule.clip, error_if_nonfinite=False)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-            method.after_step(now)
-
-            total, parts = loss.total.item(), {name: value.item() for name, value in loss.parts.items()}
-            rate = optimiser.param_groups[0]["lr"]
-            _log(fabric, folder, step, {"epoch": now.epoch, "loss": total, "lr": rate, **parts})
-            advance(note=f"loss {total:.3f}, held-out {HEADLINE} {best:.3f}")
+            figures = _step(fabric, method, optimiser, schedule, batch, Progress(step, steps, sampler.epoch(step)))
+            _log(fabric, folder, step, figures)
+            advance(note=f"loss {figures['loss']:.3f}, held-out {HEADLINE} {best:.3f}")
             done = step + 1
             if done in measured and held_out is not None:
-                best = _measure(fabric, folder, method, held_out, done, best)
+                best = _measure(fabric, folder, method.module, held_out, done, best)
             if done in measured or done == steps or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-                _save(folder, method, optimiser, done, best)
+                _save(folder, method.module, optimiser, done, best)
                 saved_at = time.monotonic()
-    if held_out is None:
-        return _kept(method)
-    return Encoder.load(folder.best)
+    return _kept(method.module) if held_out is None else Encoder.load(folder.best)
+
+
+def _set_up(recipe: Recipe, start: Encoder, out: Path) -> tuple[Fabric, Any, Any]:
+    """Fabric, and the method and its optimiser as Fabric runs them."""
+    torch.manual_seed(recipe.training.seed)
+    method = recipe.build_method(copy.deepcopy(start))
+    fabric = Fabric(
+        devices=1,
+        precision="bf16-mixed" if recipe.encoder.precision == "bfloat16" else "32-true",
+        loggers=TensorBoardLogger(out, name="tensorboard", version=""),
+    )
+    wrapped, optimiser = fabric.setup(method, _optimiser(method, recipe.training))
+    wrapped.mark_forward_method("loss")
+    return fabric, wrapped, optimiser
+
+
+def _step(
+    fabric: Fabric, method: Any, optimiser: Any, schedule: Schedule, batch: Batch, now: Progress
+) -> dict[str, float]:
+    """One step of training; returns the figures to log."""
+    _set_rates(optimiser, schedule, now)
+    method.train()
+    loss = method.loss(_prepared(batch, method.module, fabric.device), now)
+    _check_finite(loss.total, now.step)
+    fabric.backward(loss.total)
+    method.module.before_step(now)
+    if schedule.clip:
+        fabric.clip_gradients(method, optimiser, max_norm=schedule.clip, error_if_nonfinite=False)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    method.module.after_step(now)
+    parts = {name: value.item() for name, value in loss.parts.items()}
+    return {"epoch": now.epoch, "loss": loss.total.item(), "lr": optimiser.param_groups[0]["lr"], **parts}
 
 
 def _optimiser(method: Method, schedule: Schedule) -> torch.optim.Optimizer:

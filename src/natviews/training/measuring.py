@@ -71,9 +71,11 @@ def choose_head(
     fresh = train.column("near_dup_within") != "1"
     heads: dict[float | None, Whitening | None] = {None: None}
     tried: dict[float | None, float] = {None: score(held_out_features)}
-    for shrinkage in SHRINKAGES:
-        head = Whitening.fit(train_features[fresh], train.product_ids[fresh], shrinkage=shrinkage)
-        heads[shrinkage] = head
-        tried[shrinkage] = score(head.vectors(held_out_features))
+    with progress("trying heads", len(SHRINKAGES)) as advance:
+        for shrinkage in SHRINKAGES:
+            head = Whitening.fit(train_features[fresh], train.product_ids[fresh], shrinkage=shrinkage)
+            heads[shrinkage] = head
+            tried[shrinkage] = score(head.vectors(held_out_features))
+            advance()
     best = max(tried, key=lambda shrinkage: tried[shrinkage])
     return HeadChoice(heads[best], tried)

@@ -51,6 +51,10 @@ class PairSampler:
         """The last batch of an epoch is whole or not taken."""
         return len(self._groups) // self.batch
 
+    def epoch(self, step: int) -> float:
+        """How many passes over the products lie before a step."""
+        return step / self.steps_per_epoch
+
     def draw(self, step: int) -> list[Draw]:
         """The batch of this step; the same for the same seed, whatever was drawn before."""
         epoch, position = divmod(step, self.steps_per_epoch)
