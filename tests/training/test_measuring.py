@@ -1,0 +1,61 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from natviews.catalog import Catalog
+from natviews.training.measuring import choose_head, has_natural_views, judging_of, measure
+
+
+def shop(products=30, photos=3, near=()):
+    rows = [
+        (f"{p}_{v}", f"p{p}", f"p{p}", "1" if (p, v) in near else "0")
+        for p in range(products)
+        for v in range(photos)
+    ]
+    names = ("image", "product_id", "dup_group", "near_dup_within")
+    return Catalog(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), None)
+
+
+def vectors(catalog, nuisance, seed=0, dim=16):
+    """Products of their own direction; photos moved along four shared directions by `nuisance`."""
+    rng = np.random.default_rng(seed)
+    product = np.unique(catalog.product_ids, return_inverse=True)[1]
+    found = rng.normal(size=(product.max() + 1, dim))[product] + 0.3 * rng.normal(size=(len(product), dim))
+    found[:, :4] += nuisance * rng.normal(size=(len(product), 4))
+    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("catalog", "has"),
+    [
+        (shop(), True),
+        (shop(photos=1), False),
+        (shop(products=1), False),
+        (shop(photos=2, near={(p, 1) for p in range(30)}), False),
+    ],
+)
+def test_natural_views_are_second_photos_that_are_no_near_copies(catalog, has):
+    assert has_natural_views(catalog) == has
+
+
+def test_near_copies_neither_ask_nor_answer():
+    catalog = shop(products=4, near={(0, 2)})
+    judging = judging_of(catalog)
+    assert judging.queries.sum() == judging.gallery.sum() == 11
+    assert 2 not in measure(vectors(catalog, 0.0), catalog).rows
+
+
+def test_a_head_is_kept_where_photos_vary_along_shared_directions():
+    learn, held_out = shop(products=200), shop(products=60)
+    choice = choose_head(vectors(learn, 4.0), learn, vectors(held_out, 4.0, seed=1), held_out)
+    assert choice.head is not None
+    assert max(choice.tried.values()) > choice.tried[None] + 0.1
+
+
+def test_no_head_is_kept_where_none_helps():
+    """Photos of a product are equal in training: their scatter is noise that has nothing to teach."""
+    learn, held_out = shop(products=4, photos=2), shop(products=60)
+    choice = choose_head(vectors(learn, 0.0), learn, vectors(held_out, 0.0, seed=1), held_out)
+    best = max(choice.tried, key=lambda shrinkage: choice.tried[shrinkage])
+    assert (choice.head is None) == (best is None)
+    assert choice.tried[None] >= 0.9
