@@ -98,10 +98,9 @@ def train(
         from natviews.training import Recipe
         from natviews.training import train as train_encoder
 
-    chosen = Recipe.load(recipe, settings, weights=weights)
-    run = train_encoder(_opened(catalog, encoding), chosen, out)
-    report = report_on_run(run, _opened(catalog, encoding))
-    if report:
+    chosen, opened = Recipe.load(recipe, settings, weights=weights), _opened(catalog, encoding)
+    run = train_encoder(opened, chosen, out)
+    if report := report_on_run(run, opened):
         _tell(report, out)
 
 

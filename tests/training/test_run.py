@@ -40,6 +40,14 @@ def test_running_again_finds_that_it_has_finished(run, catalog, tiny_settings):
     assert (run.encoder / "encoder.safetensors").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "auto"])
+def test_running_again_with_any_precision_is_the_same_run(catalog, tmp_path, tiny_settings, precision):
+    settings = [*tiny_settings, "training.epochs=1", f"training.precision={precision}"]
+    once = train(catalog, Recipe.load("demo", settings), tmp_path)
+    again = train(catalog, Recipe.load("demo", settings), tmp_path)
+    assert once.recipe == again.recipe
+
+
 def test_the_saved_recipe_repeats_the_run(run, catalog, tmp_path):
     torch.manual_seed(77)  # chance outside must not matter
     again = train(catalog, Recipe.load(str(run.folder / "run.yaml")), tmp_path)

@@ -114,7 +114,7 @@ def evaluate_file(embeddings: Embeddings, catalog: Catalog, *, split: str, slice
     """
     run = _run_at(embeddings.made_by.location)
     longest = stored_size(run.recipe.encoder.size) if run else 256
-    packed = with_split(pack(catalog, longest), run.recipe.training.seed if run else 0)
+    packed = with_split(pack(catalog, longest))
     packed.catalog.part(split)  # says so where there is no such split
     packed = packed.take(packed.catalog.splits == split)
     return evaluate(embeddings, packed, run=run, slices=slices, title=f"natviews: {catalog.folder.name}, {split}")
@@ -123,7 +123,7 @@ def evaluate_file(embeddings: Embeddings, catalog: Catalog, *, split: str, slice
 def report_on_run(run: Run, catalog: Catalog) -> Report | None:
     """The report on a run's held-out products, or None where there are none to tell apart."""
     encoder = Encoder.load(run.encoder)
-    packed = with_split(pack(catalog, stored_size(encoder.size)), run.recipe.training.seed)
+    packed = with_split(pack(catalog, stored_size(encoder.size)))
     rows = packed.catalog.splits == "val"
     if not rows.any() or not has_natural_views(packed.take(rows).catalog):
         return None

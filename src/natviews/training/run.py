@@ -50,7 +50,7 @@ def train(catalog: Catalog, recipe: Recipe, out: Path) -> Run:
     where `out` holds a run of another recipe or catalogue.
     """
     run = Run(out)
-    packed = with_split(pack(catalog, stored_size(recipe.encoder.size)), recipe.training.seed)
+    packed = with_split(pack(catalog, stored_size(recipe.encoder.size)))
     recipe = _settle(run, recipe, packed)
     if (run.encoder / CARD).exists():
         return run
@@ -77,21 +77,19 @@ def train(catalog: Catalog, recipe: Recipe, out: Path) -> Run:
 def _settle(run: Run, recipe: Recipe, packed: PackedPhotos) -> Recipe:
     """Writes `run.yaml` with every choice in it, or checks that it is the same run as before."""
     path = run.folder / "run.yaml"
-    if path.exists():
-        earlier = run.recipe
-        if recipe.training.precision == "auto":
-            recipe = recipe.with_precision(earlier.encoder.precision)
-        header = path.read_text(encoding="utf-8").split("\n", 1)[0]
-        _refuse_other(run, earlier.to_yaml(), recipe.to_yaml(), header, _header(packed))
-        return recipe
     precision = recipe.training.precision
+    if path.exists():
+        settled = recipe.with_precision(run.recipe.encoder.precision if precision == "auto" else precision)
+        header = path.read_text(encoding="utf-8").split("\n", 1)[0]
+        _refuse_other(run, run.recipe.to_yaml(), settled.to_yaml(), header, _header(packed))
+        return settled
     if precision == "auto":
         with progress("timing float32 and bfloat16"):
             precision = fastest_precision(Encoder.create(recipe.encoder), size=recipe.policy().size)
-    recipe = recipe.with_precision(precision)
+    settled = recipe.with_precision(precision)
     with whole_file(path) as temporary:
-        temporary.write_text(f"{_header(packed)}\n{recipe.to_yaml()}", encoding="utf-8")
-    return recipe
+        temporary.write_text(f"{_header(packed)}\n{settled.to_yaml()}", encoding="utf-8")
+    return settled
 
 
 def _header(packed: PackedPhotos) -> str:
