@@ -9,8 +9,9 @@ import typer
 from natviews.types import NatviewsError
 from natviews.verbs import VERBS
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
-app.info.help = "Learn what products look like from a shop's own photos, and find the same item again."
+SAYS = "Learn what products look like from a shop's own photos, and find the same item again."
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=SAYS)
 for verb in VERBS:
     app.command()(verb)
 
@@ -24,6 +25,9 @@ def main() -> None:
         app()
     except NatviewsError as error:
         print(f"natviews: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:  # a full disk, a folder that went away: nothing whole is lost
+        print(f"natviews: {error}; mend that and run the same command again.", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("natviews: interrupted; run the same command again to continue.", file=sys.stderr)
