@@ -1,6 +1,5 @@
 """The command line: the verbs, with errors in one plain line."""
 
-import logging
 import sys
 import warnings
 
@@ -18,8 +17,6 @@ for verb in VERBS:
 
 def main() -> None:
     """Runs a command. Exit code 1: something to mend, said in one line; 2: wrong usage; 130: interrupted."""
-    logging.getLogger("lightning").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module=r"lightning|torch|PIL")
     try:
         app()

@@ -12,6 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 PLAIN_SECONDS = 1.0
 """How often a log gets a line. Nobody should wonder for longer than two seconds whether it still runs."""
 
+_said_at = time.monotonic()
+"""When a log last got a line, whoever wrote it."""
+
 Advance = Callable[..., None]
 """`advance(3)` says that three more are done; `advance(3, note="loss 2.1")` also shows a note."""
 
@@ -50,6 +53,8 @@ def _lines(label: str, total: int | None) -> Iterator[Advance]:
     ended = threading.Event()
 
     def say() -> None:
+        global _said_at
+        _said_at = time.monotonic()
         seconds = time.monotonic() - start
         amount = f" {done}/{total}" if total else ""
         left = f", {(total - done) * seconds / done:.0f} s left" if total and done else ""
@@ -64,6 +69,8 @@ def _lines(label: str, total: int | None) -> Iterator[Advance]:
         done += count
         last_note = last_note if note is None else note
 
+    if start - _said_at > PLAIN_SECONDS:
+        say()
     thread = threading.Thread(target=ticker, daemon=True)
     thread.start()
     try:

@@ -3,11 +3,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from broken_photos import picture
 from safetensors.torch import save_file
 from torchvision.transforms.v2 import functional as tv
 
 from natviews.encoders import Architecture, Encoder, Whitening, described_by
 from natviews.types import NatviewsError
+from natviews.views import render
 
 SMALL = Architecture(name="small", size=32, options={"width": 16})
 
@@ -31,16 +33,14 @@ def test_photos_become_unit_vectors(name):
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_a_photo_is_shown_as_resize_and_centre_crop_would(catalog):
-    from natviews.catalog import read_photo
-    from natviews.views import render
-
+def test_a_photo_is_shown_as_resize_and_centre_crop_would():
+    """Geometry only, hence a smooth picture; sharpness is the renderer's own test."""
     encoder = Encoder.create(Architecture(name="small", size=56, crop=0.875))
-    photo = read_photo(catalog.photos[3].path)[:, :80]
+    photo = picture(80, 110)
     ours = render(photo, [encoder.view(photo.shape[:2])])[0].astype(float)
     tensor = torch.from_numpy(photo.copy()).permute(2, 0, 1).float()
     theirs = tv.center_crop(tv.resize(tensor, [64], antialias=True), [56, 56]).permute(1, 2, 0).numpy()
-    assert np.abs(ours - theirs).mean() < 3.5  # grey levels, on a sharp pattern at 0.8 of its size
+    assert np.abs(ours - theirs).mean() < 1.0  # grey levels
 
 
 def test_features_do_not_depend_on_the_batch_a_photo_is_in():

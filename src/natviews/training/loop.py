@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
 
 def _set_up(recipe: Recipe, start: Encoder, out: Path) -> tuple[Fabric, Any, Any]:
     """Fabric, and the method and its optimiser as Fabric runs them."""
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # what it does by itself is in run.yaml
     torch.manual_seed(recipe.training.seed)
     method = recipe.build_method(copy.deepcopy(start))
     fabric = Fabric(
@@ -159,7 +161,7 @@ def _kept(method: Method) -> Encoder:
 def _check_finite(loss: Tensor, step: int) -> None:
     if not torch.isfinite(loss):
         raise NatviewsError(
-            f"The loss became {float(loss)} at step {step}; try a tenth of the learning rate "
+            f"The loss became {loss.item()} at step {step}; try a tenth of the learning rate "
             "(--set training.lr=...) or --set training.precision=float32."
         )
 
