@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 PLAIN_SECONDS = 1.0
 """How often a log gets a line. Nobody should wonder for longer than two seconds whether it still runs."""
 
+SOON_SECONDS = 0.2
+"""What is over within this time is never mentioned."""
 _said_at = time.monotonic()
 """When a log last got a line, whoever wrote it."""
 
@@ -54,23 +56,25 @@ def _lines(label: str, total: int | None) -> Iterator[Advance]:
 
     def say() -> None:
         global _said_at
-        _said_at = time.monotonic()
+        SOON_SECONDS = 0.2
+"""What is over within this time is never mentioned."""
+_said_at = time.monotonic()
         seconds = time.monotonic() - start
         amount = f" {done}/{total}" if total else ""
         left = f", {(total - done) * seconds / done:.0f} s left" if total and done else ""
         print(f"{label}:{amount} {seconds:.0f} s{left} {last_note}".rstrip(), file=sys.stderr, flush=True)
 
     def ticker() -> None:
-        while not ended.wait(PLAIN_SECONDS):
+        wait = max(SOON_SECONDS, PLAIN_SECONDS - (start - _said_at))  # silence before counts as well
+        while not ended.wait(wait):
             say()
+            wait = PLAIN_SECONDS
 
     def advance(count: int = 1, note: str | None = None) -> None:
         nonlocal done, last_note
         done += count
         last_note = last_note if note is None else note
 
-    if start - _said_at > PLAIN_SECONDS:
-        say()
     thread = threading.Thread(target=ticker, daemon=True)
     thread.start()
     try:

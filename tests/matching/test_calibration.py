@@ -40,14 +40,22 @@ def test_nothing_can_be_learnt_where_all_neighbours_are_wrong():
         calibrate(lone)
 
 
-def test_matches_are_of_other_products_with_ranks_and_falling_scores():
-    embeddings = shop(products=40)
-    table = match_table(embeddings, calibrate(embeddings), k=4).to_pydict()
+def test_matches_have_ranks_falling_scores_and_true_probabilities():
+    embeddings = shop(products=200, seed=3)
+    table = match_table(embeddings, calibrate(shop(products=200, seed=4)), k=4).to_pydict()
     assert len(table["query"]) == 4 * len(embeddings)
-    assert all(q != m for q, m in zip(table["query_product"], table["match_product"], strict=True))
+    assert all(query != match for query, match in zip(table["query"], table["match"], strict=True))
     for start in range(0, len(table["rank"]), 4):
         assert table["rank"][start : start + 4] == [1, 2, 3, 4]
         assert table["score"][start : start + 4] == sorted(table["score"][start : start + 4], reverse=True)
     position = {photo: row for row, photo in enumerate(embeddings.ids.tolist())}
     a, b = position[table["query"][9]], position[table["match"][9]]
     assert table["score"][9] == pytest.approx(float(embeddings.vectors[a] @ embeddings.vectors[b]), abs=1e-6)
+    right = [q == m for q, m in zip(table["query_product"], table["match_product"], strict=True)]
+    assert np.mean(right) == pytest.approx(np.mean(table["probability"]), abs=0.05)
+
+
+def test_a_store_of_few_photos_gives_fewer_matches():
+    embeddings = shop(products=200)
+    few = embeddings.take(np.arange(3))
+    assert len(match_table(few, calibrate(embeddings), k=10)) == 6

@@ -12,31 +12,6 @@ from natviews.index import ExactIndex, read_embeddings
 from natviews.matching.calibration import Calibration, calibrate
 from natviews.types import Embeddings
 
-
-def match_table(embeddings: Embeddings, calibration: Calibration, *, k: int = 5) -> pa.Table:
-    """The `k` nearest photos of *other* products for every photo, most probable first within a photo.
-
-    Columns: query, match, rank (from 1), score (cosine), probability (of the same product), then the
-    evidence query_product and match_product.
-    """
-    # A photo's own product is no news; asking for more leaves k others even after leaving it out.
-    own = np.unique(embeddings.product_ids, return_counts=True)[1].max()
-    matches = ExactIndex(embeddings).search(embeddings.vectors, int(k + own), query_ids=embeddings.ids)
-    product_of = dict(zip(embeddings.ids.tolist(), embeddings.product_ids.tolist(), strict=True))
-    rows: list[tuple[str, str, int, float, float, str, str]] = []
-    probabilities = calibration.probability(matches.scores)
-    for i, query in enumerate(matches.query_ids.tolist()):
-        rank = 0
-        for match, score, probability in zip(matches.ids[i], matches.scores[i], probabilities[i], strict=True):
-            if rank == k or not match:
-                break
-            if product_of[match] != product_of[query]:
-                rank += 1
-                rows.append((query, str(match), rank, score, probability, product_of[query], product_of[match]))
-    columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), SCHEMA.types, strict=True)]
-    return pa.table(columns, schema=SCHEMA)
-
-
 SCHEMA = pa.schema(
     {
         "query": pa.string(),
@@ -48,6 +23,29 @@ SCHEMA = pa.schema(
         "match_product": pa.string(),
     }
 )
+
+
+def match_table(embeddings: Embeddings, calibration: Calibration, *, k: int = 5) -> pa.Table:
+    """The `k` nearest photos of every photo, the nearest first.
+
+    Columns: query, match, rank (from 1), score (cosine), probability (that both show the same product),
+    then the evidence query_product and match_product.
+    """
+    matches = ExactIndex(embeddings).search(embeddings.vectors, k, query_ids=embeddings.ids)
+    found = matches.ids != ""
+    query, rank = np.nonzero(found)
+    match, scores = matches.ids[found], matches.scores[found]
+    product_of = dict(zip(embeddings.ids.tolist(), embeddings.product_ids.tolist(), strict=True))
+    columns = [
+        matches.query_ids[query].tolist(),
+        match.tolist(),
+        rank + 1,
+        scores,
+        calibration.probability(scores),
+        embeddings.product_ids[query].tolist(),
+        [product_of[photo] for photo in match.tolist()],
+    ]
+    return pa.table([pa.array(c, kind) for c, kind in zip(columns, SCHEMA.types, strict=True)], schema=SCHEMA)
 
 
 def match_file(store: Path, catalog: Path, out: Path) -> None:
