@@ -56,9 +56,7 @@ def _lines(label: str, total: int | None) -> Iterator[Advance]:
 
     def say() -> None:
         global _said_at
-        SOON_SECONDS = 0.2
-"""What is over within this time is never mentioned."""
-_said_at = time.monotonic()
+        _said_at = time.monotonic()
         seconds = time.monotonic() - start
         amount = f" {done}/{total}" if total else ""
         left = f", {(total - done) * seconds / done:.0f} s left" if total and done else ""
