@@ -13,7 +13,7 @@ from natviews.evaluation import Judging, Retrieval, colour_histogram, retrieval
 from natviews.progress import progress
 from natviews.report.report import Example, Quadrants, Report, Shown
 from natviews.training import Run, features_of, has_natural_views, judging_of
-from natviews.types import Embeddings, NatviewsError, Provenance
+from natviews.types import Embeddings, Metric, NatviewsError, Provenance
 
 EXAMPLES, FOUND, THUMBNAIL = 6, 6, 112
 QUADRANT_PHOTOS = 4
@@ -33,20 +33,20 @@ class Slices:
     query: tuple[str, str] | None = None
     gallery: tuple[str, str] | None = None
 
-    def judgings(self, catalog: Catalog) -> dict[str, tuple[Judging, np.ndarray]]:
-        """Slice name -> how it is judged, and which photos may ask (N,) bool."""
+    def judgings(self, catalog: Catalog) -> list[tuple[Judging, dict[str, np.ndarray]]]:
+        """Ways of judging, each with its slices: name -> which photos may ask (N,) bool. `all` is first."""
         base = judging_of(catalog, self.within)
         everyone = np.ones(len(catalog), bool)
-        judgings = {"all": (base, everyone)}
+        parts = {"all": everyone}
+        if self.by:
+            column = catalog.column(self.by)
+            parts |= {f"{self.by}={value}": column == value for value in np.unique(column)}
+        judgings = [(base, parts)]
         if self.query or self.gallery:
             asking, answering = (_holds(catalog, condition) for condition in (self.query, self.gallery))
             restricted = replace(base, queries=base.queries & asking, gallery=base.gallery & answering)
             name = " -> ".join("=".join(c) if c else "all" for c in (self.query, self.gallery))
-            judgings[name] = (restricted, everyone)
-        if self.by:
-            column = catalog.column(self.by)
-            for value in np.unique(column):
-                judgings[f"{self.by}={value}"] = (base, column == value)
+            judgings.append((restricted, {name: everyone}))
         return judgings
 
 
@@ -71,22 +71,19 @@ def evaluate(
     """
     embeddings, packed, without = _aligned(embeddings, packed)
     vectors = _rows(embeddings, packed, run)
-    everywhere = slices.judgings(packed.catalog)
-    metrics = []
-    for name, (judging, asking) in everywhere.items():
+    metrics: list[Metric] = []
+    examples: tuple[list[Example], list[Example]] = ([], [])
+    for judging, parts in slices.judgings(packed.catalog):
         answers = {row: retrieval(_under(embeddings, v), judging, row=row) for row, v in vectors.items()}
-        where = asking[answers["trained"].rows]
-        if not where.any():
-            if name == "all":
-                raise NatviewsError("No product here has two photos with vectors, so there is nothing to judge.")
-            continue
-        metrics += [metric for answer in answers.values() for metric in answer.metrics(name, where)]
         trained = answers["trained"]
-        for row, answer in answers.items():
-            if row != "trained":
-                metrics += trained.minus(answer).metrics(name, where)
-        if name == "all":
-            best, worst = _examples(trained, vectors["trained"], packed)
+        if "all" in parts:
+            if not len(trained.rows):
+                raise NatviewsError("No product here has two photos with vectors, so there is nothing to judge.")
+            examples = _examples(trained, vectors["trained"], packed)
+        compared = [*answers.values(), *(trained.minus(a) for row, a in answers.items() if row != "trained")]
+        for name, asking in parts.items():
+            if (where := asking[trained.rows]).any():
+                metrics += [metric for answer in compared for metric in answer.metrics(name, where)]
     before = "frozen" if "frozen" in vectors else "untrained" if "untrained" in vectors else "histogram"
     facts = {"encoder": embeddings.made_by.encoder, "encoder's folder": embeddings.made_by.location}
     facts |= {"catalogue": packed.catalog.digest, "natviews": embeddings.made_by.version}
@@ -100,8 +97,8 @@ def evaluate(
         quarantine=packed.quarantine,
         curves=run.curves() if run else [],
         quadrants=_quadrants(vectors[before], vectors["trained"], packed, before),
-        best=best,
-        worst=worst,
+        best=examples[0],
+        worst=examples[1],
         facts=facts,
     )
 
