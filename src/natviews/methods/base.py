@@ -1,5 +1,6 @@
 """What every method is: a loss over views, an update rule of its own, and an encoder to keep."""
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
@@ -36,7 +37,7 @@ class Progress(NamedTuple):
         return self.step / self.steps
 
 
-class Method(nn.Module):
+class Method(nn.Module, ABC):
     """A self-supervised method. A subclass is registered by existing, under its class name in lower case.
 
     The constructor takes the encoder, then keyword parameters that are the method's configuration. The
@@ -49,8 +50,9 @@ class Method(nn.Module):
         super().__init_subclass__(**kwargs)
         Method.registry[cls.__name__.lower()] = cls
 
+    @abstractmethod
     def loss(self, views: Views, progress: Progress) -> Loss:
-        raise NotImplementedError
+        """What this batch says should become smaller."""
 
     def before_step(self, progress: Progress) -> None:
         """After the gradients are there and before they are used: the place to clip or freeze."""
@@ -59,9 +61,9 @@ class Method(nn.Module):
         """After the optimiser's step: the place to move a teacher."""
 
     @property
+    @abstractmethod
     def encoder(self) -> nn.Module:
         """The encoder to keep and to measure."""
-        raise NotImplementedError
 
     @property
     def trained(self) -> nn.Module:
