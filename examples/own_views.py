@@ -3,10 +3,9 @@
 python examples/own_views.py PHOTO SHEET.png
 """
 
+import random
 import sys
 from pathlib import Path
-
-import numpy as np
 
 from natviews import Policy, render
 from natviews.catalog import read_photo
@@ -22,9 +21,9 @@ JEWELLERY = Policy(
 
 def main(photo: Path, sheet: Path) -> None:
     pixels = read_photo(photo, longest=384)
-    views = JEWELLERY.draw([pixels.shape[:2]], "", np.random.default_rng(0))
+    views = JEWELLERY.draw([pixels.shape[:2]], "", random.Random(0))
     labels = [", ".join(view.names) for view in views]
-    write_picture(contact_sheet([render(pixels, views)], [labels], [photo.name], title="jewellery"), sheet)
+    write_picture(contact_sheet([render([pixels], views)], [labels], [photo.name], title="jewellery"), sheet)
 
 
 if __name__ == "__main__":

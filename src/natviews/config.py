@@ -45,9 +45,9 @@ def _adapter(annotation: Any) -> TypeAdapter:
 def check(constructor: Callable[..., Any], values: Mapping[str, Any], name: str) -> dict[str, Any]:
     """`values` checked against `constructor`'s keyword parameters, converted to their types.
 
-    Raises NatviewsError for an unknown name ("BYOL has no 'taw'; did you mean 'tau'?") or a value
-    that is not of the annotated type. Positional parameters (what code hands over: an encoder, a
-    catalogue) are not part of the schema.
+    Raises NatviewsError for an unknown name ("BYOL has no 'taw'; did you mean 'tau'?"), for a value that is
+    not of the annotated type, and where a parameter without a default is missing. Positional parameters
+    (what code hands over: an encoder, a catalogue) are not part of the schema.
     """
     parameters = {
         key: parameter
@@ -66,6 +66,9 @@ def check(constructor: Callable[..., Any], values: Mapping[str, Any], name: str)
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
             raise NatviewsError(f"{name}: {key} = {value!r} does not fit: {problem}.") from None
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and key not in checked:
+            raise NatviewsError(f"{name}: {key} is missing.")
     return checked
 
 

@@ -63,20 +63,30 @@ def check(catalog: CatalogPath, out: Out = Path(), as_json: AsJson = False, enco
 
 def views(
     catalog: CatalogPath,
-    policy: Annotated[str, Option("--views", help="The view policy; `natviews explain` lists them.")] = "skill",
+    policy: Annotated[
+        str, Option("--views", help="A policy's name, or a YAML file with a block `views:`.")
+    ] = "skill",
+    op: Annotated[
+        str | None, Option(metavar="NAME", help="Show one operation instead, from weak to strong.")
+    ] = None,
     out: Out = Path("views.png"),
     products: Annotated[int, Option(min=1, max=100, help="How many rows.")] = 6,
     size: Annotated[int, Option(min=16, max=1024, help="Side of a global view in px.")] = 224,
     seed: Seed = 0,
+    encoding: Encoding = "utf-8",
 ) -> None:
-    """Draw a contact sheet: products and what a policy makes of two of their photos."""
-    from natviews.catalog import Catalog, pack, with_split
-    from natviews.report import views_sheet, write_picture
-    from natviews.views import policy as policy_named
+    """Draw a contact sheet: products and what a policy makes of their photos, or what one operation does."""
+    from natviews.catalog import pack, with_split
+    from natviews.report import op_sheet, policy_sheet, write_picture
+    from natviews.views import load_policy, op_named
+    from natviews.views.ops import Op
 
-    packed = with_split(pack(Catalog.open(catalog), 512))
-    sheet = views_sheet(packed, policy_named(policy, size=size), products=products, seed=seed, title=policy)
-    write_picture(sheet, out)
+    shown = op_named(op) if op else load_policy(policy, size=size)  # refused before a photo is opened
+    packed = with_split(pack(_opened(catalog, encoding), 512))
+    if isinstance(shown, Op):
+        write_picture(op_sheet(packed, shown, products=products, size=size, seed=seed), out)
+    else:
+        write_picture(policy_sheet(packed, shown, products=products, seed=seed, title=policy), out)
     print(out)
 
 

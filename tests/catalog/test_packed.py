@@ -1,5 +1,7 @@
 import os
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import pytest
 from broken_photos import encoded, picture, write_catalog
@@ -64,3 +66,74 @@ def test_the_quarantine_is_a_csv_with_reasons(tmp_path):
     lines = (tmp_path / "quarantine.csv").read_text().splitlines()
     assert lines[0] == "image,product_id,reason"
     assert len(lines) == 1 + len(bad)
+
+
+class NoDark(ValueError):
+    pass
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Keeps a photo's upper half, on a canvas of `side` px; refuses dark photos."""
+
+    key: str
+    darkest: float = 0
+    side: int = 40
+
+    def prepare(self, photo: np.ndarray) -> np.ndarray:
+        if photo.mean() < self.darkest:
+            raise NoDark("too dark")
+        canvas = np.zeros((self.side, self.side, 3), np.uint8)
+        upper = photo[: photo.shape[0] // 2, : self.side][: self.side]
+        canvas[: upper.shape[0], : upper.shape[1]] = upper
+        return canvas
+
+
+@pytest.fixture
+def three_photos(tmp_path):
+    """Photos a, b and c of two products; b is dark."""
+    for name, seed in (("a", 1), ("b", 2), ("c", 3)):
+        photo = picture(seed=seed) // (8 if name == "b" else 1)
+        (tmp_path / f"{name}.png").write_bytes(encoded("PNG", photo))
+    (tmp_path / "catalog.csv").write_text("image,product_id\na.png,p\nb.png,p\nc.png,q\n")
+    return Catalog.open(tmp_path / "catalog.csv")
+
+
+def test_a_photo_that_preparation_refuses_is_quarantined_and_the_rest_keep_their_ids(three_photos):
+    halves = Halves("halves", darkest=40)
+    packed = pack(three_photos, 64, halves)
+    assert [(bad.id, bad.product_id, bad.reason) for bad in packed.quarantine] == [("b.png", "p", "too dark")]
+    assert list(packed.catalog.ids) == ["a.png", "c.png"]
+    for row, photo in enumerate(packed.catalog.photos):
+        assert np.array_equal(packed.pixels(row), halves.prepare(read_photo(photo.path, 2 * 64))), photo.id
+
+
+def test_the_hashes_are_those_of_the_photos_as_they_came(three_photos):
+    assert np.array_equal(pack(three_photos, 64, Halves("halves")).hashes, pack(three_photos, 64).hashes)
+
+
+def test_every_preparation_has_its_own_pack_that_is_found_again(three_photos, monkeypatch):
+    plain = pack(three_photos, 64).pixels(0)
+    one = pack(three_photos, 64, Halves("one")).pixels(0)
+    other = pack(three_photos, 64, Halves("other", side=30)).pixels(0)
+    assert plain.shape != one.shape == (40, 40, 3) != other.shape == (30, 30, 3)
+    monkeypatch.setattr("natviews.catalog.packed.read_photo", None)
+    assert np.array_equal(pack(three_photos, 64, Halves("one")).pixels(0), one)
+    assert np.array_equal(pack(three_photos, 64).pixels(0), plain)
+
+
+def test_what_preparation_made_larger_is_brought_back_to_size(three_photos):
+    large = Halves("large", side=200)
+    pixels = pack(three_photos, 50, large).pixels(0)
+    reference = large.prepare(read_photo(three_photos.photos[0].path, 2 * 50))
+    assert pixels.shape == (50, 50, 3)
+    assert np.array_equal(pixels, cv2.resize(reference, (50, 50), interpolation=cv2.INTER_AREA))
+
+
+def test_an_error_of_the_preparation_itself_is_not_hidden(three_photos):
+    class Broken(Halves):
+        def prepare(self, photo):
+            raise TypeError("a mistake")
+
+    with pytest.raises(TypeError, match="a mistake"):
+        pack(three_photos, 64, Broken("broken"))

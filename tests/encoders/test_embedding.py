@@ -6,11 +6,12 @@ import time
 import numpy as np
 import pytest
 from broken_photos import write_catalog
+from PIL import Image, ImageDraw, ImageFont
 
 from natviews.catalog import Catalog, read_photo
 from natviews.encoders import Architecture, Encoder, embed_catalog, encode_file, stored_size
 from natviews.index import read_embeddings
-from natviews.types import NatviewsError
+from natviews.types import NatviewsError, Provenance
 
 SMALL = Architecture(name="small", size=32, options={"width": 16})
 
@@ -116,3 +117,53 @@ def test_a_photo_from_outside_is_encoded_as_the_store_was(tmp_path, encoder, cat
     Encoder.create(SMALL, seed=2).save(tmp_path / "encoder")
     with pytest.raises(NatviewsError, match="another one"):
         encode_file(catalog.photos[4].path, embeddings.made_by)
+
+
+@pytest.fixture
+def preparing(tmp_path):
+    """An encoder that drops text cards, and crops to the product."""
+    architecture = Architecture(name="small", size=32, options={"width": 16}, preparation={"margin": 0.1})
+    Encoder.create(architecture).save(tmp_path / "preparing")
+    return Encoder.load(tmp_path / "preparing")
+
+
+def test_an_encoder_prepares_every_photo_in_its_own_way(tmp_path, preparing, encoder):
+    canvas = np.full((200, 200, 3), 255, np.uint8)
+    small, large = canvas.copy(), canvas.copy()
+    small[140:160, 20:40], large[50:150, 50:150] = (200, 30, 30), (200, 30, 30)
+    for name, photo in (("small", small), ("large", large)):
+        Image.fromarray(photo).save(tmp_path / f"{name}.png")
+    (tmp_path / "catalog.csv").write_text("image,product_id\nsmall.png,p\nlarge.png,q\n")
+    catalog = Catalog.open(tmp_path / "catalog.csv")
+    likeness = {}
+    for one in (preparing, encoder):
+        embed_catalog(one, catalog, tmp_path / "e.parquet")
+        vectors = read_embeddings(tmp_path / "e.parquet").vectors
+        likeness[one] = float(vectors[0] @ vectors[1])
+        location = str(tmp_path / ("preparing" if one is preparing else "encoder"))
+        alone = encode_file(tmp_path / "small.png", Provenance(one.digest(), location=location))
+        assert np.allclose(alone[0], vectors[0], atol=1e-5)  # a query is prepared as the store's photos were
+    assert 1 - likeness[preparing] < 0.2 * (1 - likeness[encoder])
+
+
+def test_what_shows_no_product_is_quarantined_with_that_reason(tmp_path, preparing):
+    card = Image.new("RGB", (300, 300), "white")
+    draw, font = ImageDraw.Draw(card), ImageFont.load_default(14)
+    for row in range(12):
+        for column, text in enumerate(("Size", str(36 + row), "Chest", f"{90 + row} cm")):
+            draw.text((15 + 70 * column, 12 + 24 * row), text, "black", font)
+    card.save(tmp_path / "card.png")
+    Image.new("RGB", (80, 80), "red").save(tmp_path / "a.png")
+    (tmp_path / "catalog.csv").write_text("image,product_id\ncard.png,p\na.png,p\n")
+    (bad,) = embed_catalog(preparing, Catalog.open(tmp_path / "catalog.csv"), tmp_path / "e.parquet")
+    assert bad.id == "card.png" and "text card" in bad.reason
+    assert read_embeddings(tmp_path / "e.parquet").ids.tolist() == ["a.png"]
+    with pytest.raises(NatviewsError, match=r"card.png cannot be used: a text card"):
+        encode_file(tmp_path / "card.png", Provenance(preparing.digest(), location=str(tmp_path / "preparing")))
+
+
+def test_a_misspelt_step_of_preparation_is_refused_when_it_is_written():
+    with pytest.raises(NatviewsError, match="encoder: preparation has no 'marginn'; did you mean 'margin'"):
+        Architecture(name="small", size=32, preparation={"marginn": 0.1})
+    with pytest.raises(NatviewsError, match="margin = 3.0 must be within"):
+        Architecture(name="small", size=32, preparation={"margin": 3})

@@ -34,13 +34,12 @@ def test_photos_become_unit_vectors(name):
 
 
 def test_a_photo_is_shown_as_resize_and_centre_crop_would():
-    """Geometry only, hence a smooth picture; sharpness is the renderer's own test."""
     encoder = Encoder.create(Architecture(name="small", size=56, crop=0.875))
     photo = picture(80, 110)
-    ours = render(photo, [encoder.view(photo.shape[:2])])[0].astype(float)
+    ours = render([photo], [encoder.view(photo.shape[:2])])[0].astype(float)
     tensor = torch.from_numpy(photo.copy()).permute(2, 0, 1).float()
     theirs = tv.center_crop(tv.resize(tensor, [64], antialias=True), [56, 56]).permute(1, 2, 0).numpy()
-    assert np.abs(ours - theirs).mean() < 1.0  # grey levels
+    assert np.abs(ours - theirs).mean() < 0.5  # grey levels
 
 
 def test_features_do_not_depend_on_the_batch_a_photo_is_in():

@@ -1,15 +1,20 @@
+import random
+
+import numpy as np
+import pytest
 import torch
 
 from natviews.catalog import pack, with_split
-from natviews.training.loader import batches
+from natviews.training.loader import NOBODY, batches
 from natviews.training.sampler import PairSampler
-from natviews.views import policy, render
+from natviews.views import Policy, policy, render
+from natviews.views.ops import CentralCrop, Collage, Crops
 
 
 def stream(catalog, threads, start=0, stop=4):
     packed = with_split(pack(catalog, 96))
     sampler = PairSampler(packed.catalog, pairing="natural", batch=6, seed=3)
-    chosen = policy("skill", size=48, locals=2)
+    chosen = policy("dino", size=48, locals=2)
     return packed, sampler, chosen, list(batches(packed, sampler, chosen, start=start, stop=stop, threads=threads))
 
 
@@ -28,15 +33,14 @@ def test_a_stream_begun_later_goes_on_where_the_other_was(catalog):
 
 
 def test_the_second_global_view_shows_the_second_photo_and_local_ones_the_first(catalog):
-    import numpy as np
-
     packed, sampler, chosen, made = stream(catalog, 2)
     for place, draw in enumerate(sampler.draw(0)):
         photos = [packed.pixels(row) for row in draw.rows]
-        views = chosen.draw([p.shape[:2] for p in photos], "", np.random.default_rng(draw.rng_key))
+        views = chosen.draw([p.shape[:2] for p in photos], "", random.Random(repr(draw.rng_key)))
         sources = [0, 1 if len(photos) > 1 else 0, 0, 0]
         for view, source, crop in zip(views, sources, [*made[0].globals, *made[0].locals], strict=True):
-            assert np.array_equal(crop[place].numpy(), render(photos[source], [view])[0])
+            assert np.array_equal(crop[place].numpy(), render(photos, [view])[0])
+            assert view.source == source
 
 
 def test_sizes_are_the_policys(catalog):
@@ -44,3 +48,49 @@ def test_sizes_are_the_policys(catalog):
     assert [tuple(crop.shape) for crop in batch.globals] == [(6, 48, 48, 3)] * 2
     assert [tuple(crop.shape) for crop in batch.locals] == [(6, 24, 24, 3)] * 2
     assert batch.globals[0].dtype == torch.uint8
+
+
+def test_a_collage_names_the_products_that_it_shows_beside_the_rows_own(catalog):
+    packed = with_split(pack(catalog, 96))
+    every = Policy(globals=Crops(count=2, size=48), one_side=(Collage(cells=(6, 6), p=1.0),))
+    sampler = PairSampler(packed.catalog, pairing="natural", batch=16, seed=3, companions=every.companions)
+    (batch,) = batches(packed, sampler, every, start=0, stop=1, threads=2)
+    draws = sampler.draw(0)
+    assert batch.distractors.shape == (16, 5)
+    for row, draw in zip(batch.distractors.tolist(), draws, strict=True):
+        beside = {number for _, number in draw.others}
+        shown = set(row) - {NOBODY}
+        assert shown <= beside and draw.product not in shown
+    # Of five cells beside the view, half show other products where the product has as many photos itself.
+    assert (batch.distractors != NOBODY).float().mean() > 0.4
+
+
+def test_without_a_collage_nobody_is_named(catalog):
+    batch = stream(catalog, 2, stop=1)[3][0]
+    assert batch.distractors.shape == (6, 0)
+
+
+def test_a_policy_that_goes_by_the_products_box_is_given_it(catalog):
+    packed = with_split(pack(catalog, 96))
+    seen = []
+
+    class Watching(Policy):
+        def draw(self, anchors, product_type, rng, **companions):
+            seen.extend(anchors)
+            return super().draw(anchors, product_type, rng, **companions)
+
+    for by_type in ({"": (CentralCrop(p=1.0),)}, {}):
+        sampler = PairSampler(packed.catalog, pairing="natural", batch=16, seed=3)
+        list(batches(packed, sampler, Watching(globals=Crops(count=2, size=48), by_type=by_type),
+                     start=0, stop=1, threads=1))  # fmt: skip
+    known = [shape.foreground is not None for shape in seen]
+    assert np.mean(known[: len(known) // 2]) > 0.5 and not any(known[len(known) // 2 :])
+
+
+def test_a_photo_that_cannot_be_rendered_stops_the_stream(catalog, monkeypatch):
+    def fail(*_):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr("natviews.training.loader.render_into", fail)
+    with pytest.raises(OSError, match="the disk is gone"):
+        stream(catalog, 2, stop=1)

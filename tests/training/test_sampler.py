@@ -99,3 +99,34 @@ def test_a_batch_larger_than_the_catalogue_takes_it_whole():
 def test_one_product_is_too_few():
     with pytest.raises(NatviewsError, match="at least two products"):
         PairSampler(shop([3]), pairing="natural", batch=4, seed=0)
+
+
+def test_companions_are_other_photos_of_the_product_and_photos_of_other_products():
+    catalog = shop([4] * 12)
+    for batch in draws(PairSampler(catalog, pairing="natural", batch=6, seed=0, companions=5), epochs=3):
+        for draw in batch:
+            own = catalog.product_ids[draw.rows[0]]
+            assert {catalog.product_ids[row] for row in draw.siblings} == {own}
+            assert len({*draw.rows, *draw.siblings}) == 4
+            assert len(draw.others) == 5 and len({number for _, number in draw.others}) == 5
+            assert own not in {catalog.product_ids[row] for row, _ in draw.others}
+
+
+def test_companions_bear_their_products_numbers():
+    catalog = shop([2] * 9)
+    drawn = [
+        draw
+        for batch in draws(PairSampler(catalog, pairing="natural", batch=9, seed=0, companions=8))
+        for draw in batch
+    ]
+    number_of = {catalog.product_ids[draw.rows[0]]: draw.product for draw in drawn}
+    for draw in drawn:
+        assert all(number_of[catalog.product_ids[row]] == number for row, number in draw.others)
+
+
+def test_companions_change_nothing_else_that_is_drawn():
+    catalog = shop([3] * 12)
+    plain = draws(PairSampler(catalog, pairing="natural", batch=6, seed=0))
+    with_companions = draws(PairSampler(catalog, pairing="natural", batch=6, seed=0, companions=3))
+    rows = [[draw.rows for batch in made for draw in batch] for made in (plain, with_companions)]
+    assert rows[0] == rows[1]

@@ -2,6 +2,7 @@ from natviews.catalog.catalog import Catalog, Photos, Statistics
 from natviews.catalog.decode import BadPhoto, decode, read_photo
 from natviews.catalog.generated import generate_catalog, generate_marketplaces
 from natviews.catalog.packed import PackedPhotos, Quarantined, content_key, pack, write_quarantine
+from natviews.catalog.prepared import Preparation, read_prepared
 from natviews.catalog.splits import with_split
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Catalog",
     "PackedPhotos",
     "Photos",
+    "Preparation",
     "Quarantined",
     "Statistics",
     "content_key",
@@ -17,6 +19,7 @@ __all__ = [
     "generate_marketplaces",
     "pack",
     "read_photo",
+    "read_prepared",
     "with_split",
     "write_quarantine",
 ]

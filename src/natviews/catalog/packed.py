@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import pyarrow.parquet
 from natviews.catalog.catalog import Catalog
 from natviews.catalog.decode import BadPhoto, read_photo
 from natviews.catalog.duplicates import Hashes, perceptual_hashes
+from natviews.catalog.prepared import ROOM, Preparation, limited, prepared
 from natviews.files import whole_file
 from natviews.progress import progress
 from natviews.types import NatviewsError, Photo
@@ -35,6 +37,8 @@ INDEX = pa.schema(
         "reason": pa.string(),
     }
 )
+NOTHING: tuple[np.ndarray, Hashes] = (np.empty((0, 0, 3), np.uint8), (0, 0))
+"""What is stored of a photo that cannot be used."""
 
 
 def cache_folder() -> Path:
@@ -68,10 +72,22 @@ class PackedPhotos:
     def __len__(self) -> int:
         return len(self.catalog)
 
+    def size(self, row: int) -> tuple[int, int]:
+        """(height, width) of a photo in px."""
+        _, height, width = self._places[row]
+        return height, width
+
     def pixels(self, row: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB, read-only, backed by the file."""
-        offset, height, width = (self._index.column(name)[row].as_py() for name in ("offset", "height", "width"))
+        offset, height, width = self._places[row]
         return self._store[offset : offset + height * width * 3].reshape(height, width, 3)
+
+    @cached_property
+    def _places(self) -> list[tuple[int, int, int]]:
+        """Offset, height and width of every photo: as a list, for Arrow's values are slow one by one."""
+        return list(
+            zip(*(self._index.column(name).to_pylist() for name in ("offset", "height", "width")), strict=True)
+        )
 
     def take(self, rows: np.ndarray) -> "PackedPhotos":
         """The packed photos of some rows: a boolean mask (N,) or row numbers. Nothing is copied."""
@@ -86,16 +102,18 @@ class PackedPhotos:
         return PackedPhotos(catalog, self.hashes, self.quarantine, self._store, self._index)
 
 
-def pack(catalog: Catalog, longest: int) -> PackedPhotos:
-    """Decodes every photo once (or finds that done), longest side at most `longest` px.
+def pack(catalog: Catalog, longest: int, preparation: Preparation | None = None) -> PackedPhotos:
+    """Decodes every photo once (or finds that done), longest side at most `longest` px, prepared if asked.
 
-    A photo that cannot be used is quarantined with its reason and never stops the run. Raises
-    NatviewsError where no photo can be used or the cache cannot be written.
+    A photo that cannot be used is quarantined with its reason and never stops the run. The perceptual hashes
+    are those of the photos before preparation. Raises NatviewsError where no photo can be used or the cache
+    cannot be written.
     """
-    pixels = cache_folder() / "packed" / f"{content_key(catalog)}-{longest}.pixels"
+    key = content_key(catalog) + (f"-{preparation.key}" if preparation else "")
+    pixels = cache_folder() / "packed" / f"{key}-{longest}.pixels"
     index = pixels.with_suffix(".parquet")
     if not (pixels.exists() and index.exists()):
-        _write(catalog, longest, pixels, index)
+        _write(catalog, longest, preparation, pixels, index)
     table = pa.parquet.read_table(index)
     reasons = table.column("reason").to_numpy(zero_copy_only=False).astype(str)
     good = reasons == ""
@@ -126,11 +144,11 @@ def content_key(catalog: Catalog) -> str:
     return digest.hexdigest()
 
 
-def _write(catalog: Catalog, longest: int, pixels: Path, index: Path) -> None:
+def _write(catalog: Catalog, longest: int, preparation: Preparation | None, pixels: Path, index: Path) -> None:
     rows = []
     offset = 0
     with whole_file(pixels) as temporary, temporary.open("wb") as file:
-        for photo, (shape_hash, colour_hash), reason in _decoded(catalog, longest):
+        for photo, (shape_hash, colour_hash), reason in _decoded(catalog, longest, preparation):
             height, width = photo.shape[:2]
             rows.append((offset, height, width, shape_hash, colour_hash, reason))
             file.write(photo.tobytes())
@@ -140,24 +158,29 @@ def _write(catalog: Catalog, longest: int, pixels: Path, index: Path) -> None:
         pa.parquet.write_table(pa.table(columns, schema=INDEX), temporary)
 
 
-def _decoded(catalog: Catalog, longest: int) -> Iterator[tuple[np.ndarray, Hashes, str]]:
+def _decoded(
+    catalog: Catalog, longest: int, preparation: Preparation | None
+) -> Iterator[tuple[np.ndarray, Hashes, str]]:
     photos = catalog.photos
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,  # Pillow decodes without the GIL
         progress("decoding photos", len(photos)) as advance,
     ):
         for start in range(0, len(photos), CHUNK):
-            for result in pool.map(lambda photo: _decode_one(photo, longest), photos[start : start + CHUNK]):
+            chunk = photos[start : start + CHUNK]
+            for result in pool.map(lambda photo: _decode_one(photo, longest, preparation), chunk):
                 yield result
                 advance()
 
 
-def _decode_one(photo: Photo, longest: int) -> tuple[np.ndarray, Hashes, str]:
+def _decode_one(photo: Photo, longest: int, preparation: Preparation | None) -> tuple[np.ndarray, Hashes, str]:
     try:
-        pixels = read_photo(photo.path, longest)
+        pixels = read_photo(photo.path, ROOM * longest if preparation else longest)
+        # Of the photo as it came: the distances of near-identical photos were chosen on such.
+        hashes = perceptual_hashes(limited(pixels, longest))
+        return prepared(pixels, longest, preparation) if preparation else pixels, hashes, ""
     except BadPhoto as bad:
-        return np.empty((0, 0, 3), np.uint8), (0, 0), str(bad)
-    return pixels, perceptual_hashes(pixels), ""
+        return *NOTHING, str(bad)
 
 
 def write_quarantine(quarantine: list[Quarantined], path: Path) -> None:

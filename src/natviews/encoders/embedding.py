@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from natviews.catalog import BadPhoto, Catalog, Quarantined, content_key, read_photo
+from natviews.catalog import BadPhoto, Catalog, Quarantined, content_key, read_prepared
 from natviews.encoders.encoder import BATCH, Encoder
 from natviews.files import whole_file
 from natviews.index import embeddings_table
@@ -79,7 +79,7 @@ def encode_file(path: Path, made_by: Provenance) -> np.ndarray:
             f"The encoder in {made_by.location} is another one than the store was made with; embed again."
         )
     try:
-        return encoder.encode([read_photo(path, stored_size(encoder.size))])
+        return encoder.encode([read_prepared(path, stored_size(encoder.size), encoder.architecture.prepared_by())])
     except BadPhoto as bad:
         raise NatviewsError(f"{path} cannot be used: {bad}.") from None
 
@@ -95,7 +95,7 @@ def _embed_chunk(encoder: Encoder, chunk: Catalog, made_by: Provenance, advance:
     bad: list[Quarantined] = []
 
     def readable() -> Iterator[np.ndarray]:
-        for row, photo, result in _decoded(chunk, stored_size(encoder.size)):
+        for row, photo, result in _decoded(chunk, encoder):
             if isinstance(result, BadPhoto):
                 bad.append(Quarantined(photo.id, photo.product_id, str(result)))
                 advance()
@@ -116,12 +116,13 @@ def _embed_chunk(encoder: Encoder, chunk: Catalog, made_by: Provenance, advance:
     return table.replace_schema_metadata({**table.schema.metadata, BAD: json.dumps([astuple(b) for b in bad])})
 
 
-def _decoded(chunk: Catalog, longest: int) -> Iterator[tuple[int, Photo, np.ndarray | BadPhoto]]:
-    """Row, photo and pixels (or why there are none), decoded by threads up to a batch ahead."""
+def _decoded(chunk: Catalog, encoder: Encoder) -> Iterator[tuple[int, Photo, np.ndarray | BadPhoto]]:
+    """Row, photo and pixels (or why there are none), decoded and prepared by threads up to a batch ahead."""
+    longest, preparation = stored_size(encoder.size), encoder.architecture.prepared_by()
 
     def attempt(photo: Photo) -> np.ndarray | BadPhoto:
         try:
-            return read_photo(photo.path, longest)
+            return read_prepared(photo.path, longest, preparation)
         except BadPhoto as reason:
             return reason
 

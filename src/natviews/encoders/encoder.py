@@ -23,7 +23,7 @@ from natviews.encoders.memory import keep_freed_memory
 from natviews.encoders.small import SmallNet
 from natviews.files import whole_file
 from natviews.types import NatviewsError
-from natviews.views import View, render
+from natviews.views import Preparation, View, Window, render
 
 OWN = {"small": SmallNet}
 WEIGHTS, CARD = "encoder.safetensors", "encoder.json"
@@ -38,7 +38,8 @@ class Architecture:
     `name` is `small` or any timm name; `size` the side in px it is used at; `crop` the share of the
     photo's shorter side that is shown (0.875: shorter side to 256, centre 224); `mean` and `std` per RGB
     channel on a 0..1 scale, the backbone's own where not given; `batchnorm` whether its statistics move
-    in training; `options` go to timm (such as `pad_type: same`).
+    in training; `preparation` what is done to a photo first (`natviews.views.Preparation`; None: nothing);
+    `options` go to timm (such as `pad_type: same`).
     """
 
     name: str
@@ -48,6 +49,7 @@ class Architecture:
     std: tuple[float, float, float] | None = None
     batchnorm: Literal["moving", "frozen"] = "moving"
     precision: Precision = "float32"
+    preparation: dict[str, Any] | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -57,6 +59,14 @@ class Architecture:
             raise NatviewsError(f"There is no encoder {self.name!r}; {hint}")
         if not 16 <= self.size <= 2048 or not 0.1 <= self.crop <= 1:
             raise NatviewsError(f"encoder: size {self.size} must be 16 to 2048, crop {self.crop} 0.1 to 1.")
+        if self.preparation is not None:
+            self.prepared_by()
+
+    def prepared_by(self) -> Preparation | None:
+        """What is done to a photo before it is shown."""
+        if self.preparation is None:
+            return None
+        return Preparation(**check(Preparation, self.preparation, "encoder: preparation"))
 
 
 class Encoder(nn.Module):
@@ -123,9 +133,10 @@ class Encoder(nn.Module):
         """How a photo of (H, W) px is shown when it is measured: the centre of its shorter side."""
         height, width = photo_size
         side = min(height, width) * self.architecture.crop
-        scale = side / self.size
-        shift = ((width - side) / 2, (height - side) / 2)
-        return View(0, self.size, np.array([[scale, 0, shift[0]], [0, scale, shift[1]], [0, 0, 1.0]]))
+        left, top = (width - side) / 2, (height - side) / 2
+        view = View(0, (height, width))
+        view.crop(Window(left, top, left + side, top + side), (self.size, self.size))
+        return view
 
     @torch.inference_mode()
     def features(self, photos: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -134,7 +145,7 @@ class Encoder(nn.Module):
         was_training = self.training
         self.eval()
         try:
-            pictures = (render(photo, [self.view(photo.shape[:2])])[0] for photo in photos)
+            pictures = (render([photo], [self.view(photo.shape[:2])])[0] for photo in photos)
             while batch := list(islice(pictures, BATCH)):
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced_precision):
                     features = self(self.prepare(torch.from_numpy(np.stack(batch))))

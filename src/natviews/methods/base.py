@@ -16,6 +16,8 @@ class Views(NamedTuple):
     globals: list[Tensor]
     products: Tensor
     locals: list[Tensor] = []  # noqa: RUF012 (never changed)
+    distractors: Tensor | None = None
+    """(B, N) numbers of other products that are seen beside the row's own in a collage, else -1."""
 
 
 class Loss(NamedTuple):

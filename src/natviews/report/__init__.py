@@ -3,7 +3,7 @@
 from natviews.report.page import write_report
 from natviews.report.report import Example, Quadrants, Report, Shown
 from natviews.report.sheet import contact_sheet
-from natviews.report.views_sheet import views_sheet, write_picture
+from natviews.report.views_sheet import op_sheet, policy_sheet, write_picture
 
 __all__ = [
     "Example",
@@ -11,7 +11,8 @@ __all__ = [
     "Report",
     "Shown",
     "contact_sheet",
-    "views_sheet",
+    "op_sheet",
+    "policy_sheet",
     "write_picture",
     "write_report",
 ]

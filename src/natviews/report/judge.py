@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from natviews.catalog import Catalog, PackedPhotos, pack, with_split
-from natviews.encoders import Encoder, stored_size
+from natviews.encoders import Architecture, Encoder, stored_size
 from natviews.evaluation import Judging, Retrieval, colour_histogram, retrieval
 from natviews.progress import progress
 from natviews.report.report import Example, Quadrants, Report, Shown
@@ -110,8 +110,7 @@ def evaluate_file(embeddings: Embeddings, catalog: Catalog, *, split: str, slice
     and `frozen` are left out.
     """
     run = _run_at(embeddings.made_by.location)
-    longest = stored_size(run.recipe.encoder.size) if run else 256
-    packed = with_split(pack(catalog, longest))
+    packed = with_split(_packed(catalog, run.recipe.encoder) if run else pack(catalog, 256))
     packed.catalog.part(split)  # says so where there is no such split
     packed = packed.take(packed.catalog.splits == split)
     return evaluate(embeddings, packed, run=run, slices=slices, title=f"natviews: {catalog.folder.name}, {split}")
@@ -120,7 +119,7 @@ def evaluate_file(embeddings: Embeddings, catalog: Catalog, *, split: str, slice
 def report_on_run(run: Run, catalog: Catalog) -> Report | None:
     """The report on a run's held-out products, or None where there are none to tell apart."""
     encoder = Encoder.load(run.encoder)
-    packed = with_split(pack(catalog, stored_size(encoder.size)))
+    packed = with_split(_packed(catalog, encoder.architecture))
     rows = packed.catalog.splits == "val"
     if not rows.any() or not has_natural_views(packed.take(rows).catalog):
         return None
@@ -132,6 +131,11 @@ def report_on_run(run: Run, catalog: Catalog) -> Report | None:
     embeddings = Embeddings(ids, products, encoder.through_head(features), made_by, extra)
     title = f"natviews: {catalog.folder.name}, validation"
     return evaluate(embeddings, packed, run=run, slices=Slices(), title=title)
+
+
+def _packed(catalog: Catalog, architecture: Architecture) -> PackedPhotos:
+    """The photos as an encoder of that architecture is shown them."""
+    return pack(catalog, stored_size(architecture.size), architecture.prepared_by())
 
 
 def _run_at(location: str) -> Run | None:

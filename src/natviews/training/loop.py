@@ -58,7 +58,14 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
     """
     keep_freed_memory()
     schedule, folder = recipe.training, Folder(out)
-    sampler = PairSampler(train.catalog, pairing=recipe.pairing, batch=schedule.batch, seed=schedule.seed)
+    policy = recipe.policy()
+    sampler = PairSampler(
+        train.catalog,
+        pairing=recipe.pairing,
+        batch=schedule.batch,
+        seed=schedule.seed,
+        companions=policy.companions,
+    )
     steps = schedule.epochs * sampler.steps_per_epoch
     measured = {round((i + 1) * steps / schedule.measures) for i in range(schedule.measures)}
     with progress("setting up"):
@@ -67,11 +74,14 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
     if begun == 0 and held_out is not None:
         best = _measure(fabric, folder, method.module, held_out, 0, best)
     saved_at = time.monotonic()
-    stream = batches(train, sampler, recipe.policy(), start=begun, stop=steps, threads=schedule.threads)
+    stream = batches(train, sampler, policy, start=begun, stop=steps, threads=schedule.threads)
     with progress("training", steps) as advance:
         advance(begun)
+        asked = time.perf_counter()
         for step, batch in enumerate(stream, start=begun):
+            waited = time.perf_counter() - asked
             figures = _step(fabric, method, optimiser, schedule, batch, Progress(step, steps, sampler.epoch(step)))
+            figures["waiting"] = waited / (time.perf_counter() - asked)  # the share of its time without views
             _log(fabric, folder, step, figures)
             advance(note=f"loss {figures['loss']:.3f}, held-out {HEADLINE} {best:.3f}")
             done = step + 1
@@ -80,6 +90,7 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
             if done in measured or done == steps or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
                 _save(folder, method.module, optimiser, done, best)
                 saved_at = time.monotonic()
+            asked = time.perf_counter()
     return _kept(method.module) if held_out is None else Encoder.load(folder.best)
 
 
@@ -149,7 +160,7 @@ def _set_rates(optimiser: Any, schedule: Schedule, now: Progress) -> None:
 def _prepared(batch: Batch, method: Method, device: torch.device) -> Views:
     prepare = _kept(method).prepare
     crops = [[prepare(pictures) for pictures in pictured] for pictured in (batch.globals, batch.locals)]
-    return Views(crops[0], batch.products.to(device), crops[1])
+    return Views(crops[0], batch.products.to(device), crops[1], batch.distractors.to(device))
 
 
 def _kept(method: Method) -> Encoder:

@@ -1,6 +1,6 @@
 """Which photos make the views of a step: two photos of one product, one photo twice, or either."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,10 @@ class Draw:
     rows: tuple[int, ...]
     rng_key: tuple[int, ...]
     """Seeds the views: chance depends on seed, step and place alone, never on threads or restarts."""
+    siblings: tuple[int, ...] = ()
+    """Further photos of the product, for a collage."""
+    others: tuple[tuple[int, int], ...] = ()
+    """Photos of other products, for a collage, each with its product's number."""
 
 
 class PairSampler:
@@ -24,10 +28,11 @@ class PairSampler:
 
     `natural`: two photos of the product, or one twice where it has no second; `augmented`: one photo
     twice; `both`: either, at random. An epoch takes every product once. The catalogue needs the columns
-    `dup_group` and `near_dup_within`: one product of a group is taken per epoch, near-copies never.
+    `dup_group` and `near_dup_within`: one product of a group is taken per epoch, near-copies never. With
+    every row come up to `companions` siblings and as many photos of other products, for collages.
     """
 
-    def __init__(self, catalog: Catalog, *, pairing: Pairing, batch: int, seed: int) -> None:
+    def __init__(self, catalog: Catalog, *, pairing: Pairing, batch: int, seed: int, companions: int = 0) -> None:
         fresh = np.flatnonzero(catalog.column("near_dup_within") != "1")
         products = {
             name: kept
@@ -42,7 +47,7 @@ class PairSampler:
         if len(self._groups) < 2:
             raise NatviewsError("Training needs at least two products; the split `train` has fewer.")
         self.batch = min(batch, len(self._groups))
-        self.pairing, self.seed = pairing, seed
+        self.pairing, self.seed, self.companions = pairing, seed, companions
         self.share_with_two = float(np.mean([len(rows) > 1 for rows in products.values()]))
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
 
@@ -70,4 +75,20 @@ class PairSampler:
         natural = self.pairing == "natural" or (self.pairing == "both" and rng.random() < 0.5)
         count = 2 if natural and len(rows) > 1 else 1
         chosen = rng.choice(rows, size=count, replace=False)
-        return Draw(number, tuple(int(row) for row in chosen), (*key, 2))
+        drawn = Draw(number, tuple(int(row) for row in chosen), (*key, 2))
+        return self._with_companions(drawn, rows, rng) if self.companions else drawn
+
+    def _with_companions(self, drawn: Draw, rows: np.ndarray, rng: np.random.Generator) -> Draw:
+        rest = np.setdiff1d(rows, drawn.rows)
+        siblings = rng.choice(rest, size=min(len(rest), self.companions), replace=False)
+        count = min(self.companions, len(self._groups) - 1)
+        # Numbers without the row's own: those from it on are moved up by one.
+        numbers = rng.choice(len(self._groups) - 1, size=count, replace=False)
+        others = [
+            (self._any_photo(number, rng), number) for number in (int(n) + (n >= drawn.product) for n in numbers)
+        ]
+        return replace(drawn, siblings=tuple(int(row) for row in siblings), others=tuple(others))
+
+    def _any_photo(self, number: int, rng: np.random.Generator) -> int:
+        rows = self._groups[number][rng.integers(len(self._groups[number]))]
+        return int(rows[rng.integers(len(rows))])

@@ -1,0 +1,240 @@
+"""Sampling, compiled: from RGBA levels of pictures to a view's pixels, anti-aliased, each photo read once.
+
+A pixel is one uint32 of four bytes (red lowest, then green, blue, alpha). Sums over pixels are taken for all
+four at once: bytes two apart stand in the 16-bit lanes of an integer, and weights of 8 bits that sum to 256
+cannot carry from one lane to the next. Loops are split so that each either fetches or computes: the compiler
+then makes the computing ones wide (measured: 2.5 times OpenCV's warp of the same picture).
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from natviews.views.cpu.compiled import compiled
+
+WIDE = 64
+"""Pixels that the compiled loops take at once; what is left over of a row is done one by one."""
+
+F = np.float32
+U = np.uint64
+EVEN = U(0x00FF00FF00FF00FF)
+HALF = U(0x0080008000800080)
+LOW = U(0xFFFFFFFF)
+
+
+def _generate_pair(typing, pixels, index):
+    """Pixel `index` of an array of uint32 and the one after it, as one uint64."""
+
+    def generate(context, builder, signature, arguments):
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(64).as_pointer())
+        value = builder.load(place)
+        value.align = 4  # a pair starts at any pixel
+        return value
+
+    return types.uint64(pixels, index), generate
+
+
+_pair: Any = intrinsic(_generate_pair)
+
+
+@compiled
+def _taps(start, step, count, limit, first, weights):
+    """The weights of a triangle filter as wide as the shrinking: torchvision's anti-aliased bilinear.
+
+    Output i has its centre at start + (i + 0.5) step in a line of `limit` px; it is the sum of the pixels
+    from `first[i]` on with `weights[i]` (in 256ths, together 256).
+    """
+    wide = max(1.0, abs(step))
+    shares = np.empty(weights.shape[1])
+    for i in range(count):
+        centre = min(max(start + (i + 0.5) * step, 0.0), float(limit))
+        low = min(max(int(centre - wide + 0.5), 0), limit - 1)
+        high = max(min(int(centre + wide + 0.5), limit), low + 1)
+        total = 0.0
+        for k in range(len(shares)):
+            share = max(0.0, 1.0 - abs(low + k + 0.5 - centre) / wide) if low + k < high else 0.0
+            shares[k] = share
+            total += share
+        left, largest = 256, 0
+        for k in range(len(shares)):
+            weight = int(shares[k] / total * 256 + 0.5) if total > 0 else 256 * (k == 0)
+            weights[i, k] = weight
+            left -= weight
+            if shares[k] > shares[largest]:
+                largest = k
+        weights[i, largest] += left
+        first[i] = low
+
+
+@compiled
+def _blend_rows(source, begin, first, weights, sums, out):
+    """out[i] is the weighted sum of rows from first[i] on, of the bytes of `source` from `begin` on."""
+    last, wide = len(source) - 1, out.shape[1]
+    for i in range(len(out)):
+        row = out[i]
+        for k in range(0, weights.shape[1], 2):
+            w, v = weights[i, k], weights[i, k + 1]
+            if k > 0 and w == 0 and v == 0:
+                continue
+            a = source[min(first[i] + k, last)][begin : begin + wide]
+            b = source[min(first[i] + k + 1, last)][begin : begin + wide]
+            if k == 0:
+                for j in range(wide):
+                    sums[j] = np.uint16(128 + w * a[j] + v * b[j])
+            else:
+                for j in range(wide):
+                    sums[j] = np.uint16(sums[j] + w * a[j] + v * b[j])
+        for j in range(wide):
+            row[j] = np.uint8(sums[j] >> 8)
+
+
+@compiled
+def _turn_over(source, out):
+    """Rows become columns."""
+    for x in range(len(out)):
+        column = out[x]
+        for y in range(len(column)):  # storing in a row and reading down is five times as fast as the reverse
+            column[y] = source[y, x]
+
+
+@compiled
+def resample(level, start_x, step_x, start_y, step_y, scratch, out):
+    """The part of a level that lies along its axes, as `out` (h, w): anti-aliased, mirrored for steps below 0.
+
+    Rows are summed twice, with the picture turned over in between: sums of whole rows are wide.
+    """
+    height, width = out.shape
+    tall, broad = level.shape
+    rows = np.empty(height, np.int64)
+    columns = np.empty(width, np.int64)
+    row_weights = np.zeros((height, 2 * (int(abs(step_y)) + 2)), np.uint16)
+    column_weights = np.zeros((width, 2 * (int(abs(step_x)) + 2)), np.uint16)
+    _taps(start_y, step_y, height, tall, rows, row_weights)
+    _taps(start_x, step_x, width, broad, columns, column_weights)
+    left = min(columns[0], columns[-1])
+    right = min(max(columns[0], columns[-1]) + column_weights.shape[1], broad)
+    columns -= left
+    part = right - left
+    sums = np.empty(4 * max(part, height), np.uint16)
+    short = scratch[: height * part].reshape(height, part)
+    behind = height * max(part, width)
+    turned = scratch[behind : behind + height * part].reshape(part, height)
+    small = scratch[: width * height].reshape(width, height)
+    _blend_rows(level.view(np.uint8), 4 * left, rows, row_weights, sums, short.view(np.uint8))
+    _turn_over(short, turned)
+    _blend_rows(turned.view(np.uint8), 0, columns, column_weights, sums, small.view(np.uint8))
+    _turn_over(small, out)
+
+
+@compiled
+def fill(out, colour):
+    out[:] = colour
+
+
+@compiled
+def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, out):
+    """Paints a level over `out` (h, w) through a homography, where it and its clip reach.
+
+    `through` (9,) maps out's px to the source's, `scale` (2,) those to the level's; `clip` (9,) maps out's px
+    to the unit square. `opacity` is 0 to 256.
+    """
+    height, width = out.shape
+    tall, broad = level.shape
+    pixels = level.ravel()
+    padded = (width + WIDE - 1) // WIDE * WIDE  # computing a few pixels too many is cheaper than the odd ones
+    place, x_share = np.empty(padded, np.uint32), np.empty(padded, np.uint32)
+    y_share, cover = np.empty(padded, np.uint32), np.empty(padded, np.uint32)
+    upper, lower = np.zeros(padded, np.uint64), np.zeros(padded, np.uint64)
+    sampled = np.empty(padded, np.uint32)
+    whole = opacity == 256 and not by_alpha
+    for y in range(height):
+        _coordinates(y, through, scale, tall, broad, repeat, place, x_share, y_share, cover)
+        if clipped:
+            _within(y, clip, cover)
+        seen = cover[:width].sum()
+        if seen == 0:
+            continue
+        for x in range(width):
+            p = np.int64(place[x])
+            upper[x] = _pair(pixels, p)
+            lower[x] = _pair(pixels, p + broad)
+        _bilinear(upper, lower, x_share, y_share, sampled)
+        if whole and seen == width:
+            out[y] = sampled[:width]
+        else:
+            _over(sampled[:width], cover, opacity, by_alpha, out[y])
+
+
+@compiled
+def _coordinates(y, h, scale, tall, broad, repeat, place, x_share, y_share, cover):
+    """Where the pixels of row y lie: the upper left of four, the shares of the others (in 256ths)."""
+    middle = F(y) + F(0.5)
+    a, b, c = F(h[0]), F(h[3]), F(h[6])
+    u0, v0, w0 = F(h[1] * middle + h[2]), F(h[4] * middle + h[5]), F(h[7] * middle + h[8])
+    source_x, source_y = F(broad / scale[0]), F(tall / scale[1])
+    scale_x, scale_y = F(scale[0]), F(scale[1])
+    most_x, most_y = F(broad - 1) - F(0.002), F(tall - 1) - F(0.002)
+    for x in range(len(place)):
+        xx = F(np.int32(x)) + F(0.5)
+        w = c * xx + w0
+        over = F(1) / w
+        u, v = (a * xx + u0) * over, (b * xx + v0) * over
+        if repeat:
+            u -= source_x * np.floor(u / source_x)
+            v -= source_y * np.floor(v / source_y)
+        inside = (u >= F(0)) & (v >= F(0)) & (u <= source_x) & (v <= source_y) & (w > F(0))
+        cover[x] = np.uint32(inside)
+        u = min(max(u * scale_x - F(0.5), F(0)), most_x)
+        v = min(max(v * scale_y - F(0.5), F(0)), most_y)
+        left, top = np.int32(u), np.int32(v)
+        place[x] = np.uint32(top * np.int32(broad) + left)
+        x_share[x] = np.uint32((u - F(left)) * F(256))
+        y_share[x] = np.uint32((v - F(top)) * F(256))
+
+
+@compiled
+def _within(y, h, cover):
+    """Takes the cover from what lies outside the clip's unit square."""
+    middle = F(y) + F(0.5)
+    u0, v0, w0 = F(h[1] * middle + h[2]), F(h[4] * middle + h[5]), F(h[7] * middle + h[8])
+    for x in range(len(cover)):
+        xx = F(np.int32(x)) + F(0.5)
+        w = F(h[6]) * xx + w0
+        u, v = F(h[0]) * xx + u0, F(h[3]) * xx + v0
+        inside = (u >= F(0)) & (v >= F(0)) & (u <= w) & (v <= w) & (cover[x] > 0)
+        cover[x] = np.uint32(inside)
+
+
+@compiled
+def _bilinear(upper, lower, x_share, y_share, row):
+    """Four pixels into one, for each of a row; `upper` and `lower` hold a pixel and its right neighbour."""
+    for x in range(len(row)):
+        down, right = U(y_share[x]), U(x_share[x])
+        up, left = U(256) - down, U(256) - right
+        even = ((upper[x] & EVEN) * up + (lower[x] & EVEN) * down + HALF) >> U(8) & EVEN
+        odd = (((upper[x] >> U(8)) & EVEN) * up + ((lower[x] >> U(8)) & EVEN) * down + HALF) >> U(8) & EVEN
+        lefts = (even & LOW) | (odd << U(32))
+        rights = (even >> U(32)) | (odd & ~LOW)
+        both = ((lefts * left + rights * right + HALF) >> U(8)) & EVEN
+        row[x] = np.uint32(both | (both >> U(24)))
+
+
+@compiled
+def _over(sampled, cover, opacity, by_alpha, row):
+    """Paints a row over another where it covers."""
+    even, half = np.uint32(0x00FF00FF), np.uint32(0x00800080)
+    for x in range(len(row)):
+        new, old = sampled[x], row[x]
+        share = np.uint32(opacity) * cover[x]
+        if by_alpha:
+            alpha = np.uint32(new >> np.uint32(24))
+            share = np.uint32((share * np.uint32(alpha + (alpha >> np.uint32(7)))) >> np.uint32(8))
+        rest = np.uint32(np.uint32(256) - share)
+        red_blue = np.uint32(np.uint32(np.uint32((new & even) * share) + np.uint32((old & even) * rest)) + half)
+        new_green, old_green = np.uint32(new >> np.uint32(8)) & even, np.uint32(old >> np.uint32(8)) & even
+        green = np.uint32(np.uint32(np.uint32(new_green * share) + np.uint32(old_green * rest)) + half)
+        row[x] = np.uint32((red_blue >> np.uint32(8)) & even) | np.uint32(green & ~even)
