@@ -86,7 +86,7 @@ def foreground_figures(photo: np.ndarray, truth: np.ndarray) -> dict[str, float]
         "whole photo's mask IoU": float(truth.mean()),
         "box IoU": overlap(box, boxed(truth)),
         "whole photo's box IoU": float(boxed(truth).mean()),
-        "told apart": float(found.confidence is not None),
+        "told apart": float(found.found),
         "ms": ms,
     }
 

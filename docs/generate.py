@@ -6,6 +6,7 @@ A test compares them with what this script would write.
 """
 
 import inspect
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import typer
 
 import natviews
 from natviews.cli import app
-from natviews.views import OPS, POLICIES
+from natviews.views import OPS, POLICIES, Policy
+from natviews.views.ops import Op
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by docs/generate.py -->"
@@ -62,13 +64,66 @@ def _first_line(member: object) -> str:
 
 
 def views() -> str:
-    """Every operation and policy."""
-    parts = [MADE, "# Views", "`natviews views CATALOG --views NAME --out sheet.png` draws what a policy does."]
-    for title, named in (("Policies", POLICIES), ("Operations", OPS)):
-        parts.append(f"## {title}")
-        for name, thing in named.items():
-            parts += [f"### {name}", inspect.getdoc(thing) or "", f"`{_signature(thing)}`"]
+    """Every policy, with what it draws, and every operation."""
+    parts = [MADE, "# Views", VIEWS, "## Policies"]
+    for name, make in POLICIES.items():
+        parts += [f"### {name}", inspect.getdoc(make) or "", f"Parameters: `{_signature(make)}`", _drawn(make())]
+    parts.append("## Operations")
+    for name, op in OPS.items():
+        parts += [f"### {name}", inspect.getdoc(op) or "", f"Parameters: `{_signature(op)}`"]
     return "\n\n".join(parts) + "\n"
+
+
+VIEWS = """A policy says how a photo may look while it remains the same product.
+`natviews views CATALOG --views NAME` draws what it does to a catalogue's own photos,
+`natviews views CATALOG --op NAME` one operation from weak to strong.
+
+A recipe names a policy and its parameters; a policy of your own is the policy `own` in the recipe's block
+`views:` (checked strictly, when it is read):
+
+```yaml
+views:
+  name: own
+  globals: {count: 2, area: [0.5, 1.0]}
+  locals: {count: 4, size: 96, area: [0.1, 0.5]}
+  by_type:                      # what a product type allows to happen to its photo, before the crop
+    ring: [{rotate: {degrees: 180, p: 1.0}}]
+    "": [flip]
+  one_side: []                  # on one of the global views only
+  every:                        # on every view
+    - jitter: {brightness: 0.2, hue: 0}
+  per_global: [[blur], [grey]]  # taking turns over the global views
+  per_local: []
+```
+
+or a `natviews.Policy` in Python (`examples/own_views.py`). A product type's operations are those under its own
+name, else under its family (dress, shirt, trousers, shoes and bags, hard goods), else under `""`."""
+
+
+def _drawn(policy: Policy) -> str:
+    """What a policy draws, as a list."""
+    lines = [f"- {policy.globals.count} global views: `{_values(policy.globals)}`"]
+    if policy.locals:
+        lines.append(f"- {policy.locals.count} local views of x': `{_values(policy.locals)}`")
+    for name, ops in policy.by_type.items():
+        lines.append(f"- on a photo of {name or 'any other type'}: {_listed(ops)}")
+    lines += [f"- on one of the global views: {_listed(policy.one_side)}"] if policy.one_side else []
+    lines += [f"- on every view: {_listed(policy.every)}"] if policy.every else []
+    lines += [f"- on global view {i}: {_listed(ops)}" for i, ops in enumerate(policy.per_global, 1)]
+    lines += [f"- on every local view: {_listed(policy.per_local)}"] if policy.per_local else []
+    return "\n".join(lines)
+
+
+def _listed(ops: tuple[Op, ...]) -> str:
+    return ", ".join(f"`{type(op).__name__.lower()}({_values(op)})`" for op in ops)
+
+
+def _values(declared: Any) -> str:
+    return ", ".join(f"{field.name}={_short(getattr(declared, field.name))}" for field in fields(declared))
+
+
+def _short(value: object) -> str:
+    return f"({', '.join(map(_short, value))})" if isinstance(value, tuple) else str(value)[:6]
 
 
 def _signature(thing: object) -> str:

@@ -20,6 +20,8 @@ LAYERS = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 BELOW_TORCH = LAYERS[0] | LAYERS[1]
+FOR_TRAINING_ALONE = SOURCE / "views" / "accelerator"
+"""Lies below the torch line and uses torch all the same: only training imports it, and when it is asked for."""
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 
 
@@ -53,8 +55,14 @@ def test_imports_point_down_and_never_to_a_sibling(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_only_rooms_above_the_torch_line_import_torch(path):
-    if room_of(path) in BELOW_TORCH:
+    if room_of(path) in BELOW_TORCH and FOR_TRAINING_ALONE not in path.parents:
         assert not [m for m in imports_of(path) if m.split(".")[0] in ("torch", "timm", "lightning")]
+
+
+def test_only_training_imports_the_renderer_in_torch():
+    others = [path for path in FILES if FOR_TRAINING_ALONE not in path.parents]
+    importing = {path for path in others if any("views.accelerator" in name for name in imports_of(path))}
+    assert {room_of(path) for path in importing} <= {"training"}
 
 
 def test_methods_see_neither_catalogue_nor_labels():

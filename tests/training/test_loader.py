@@ -94,3 +94,18 @@ def test_a_photo_that_cannot_be_rendered_stops_the_stream(catalog, monkeypatch):
     monkeypatch.setattr("natviews.training.loader.render_into", fail)
     with pytest.raises(OSError, match="the disk is gone"):
         stream(catalog, 2, stop=1)
+
+
+def test_on_an_accelerator_the_same_batches_are_made(catalog):
+    packed = with_split(pack(catalog, 96))
+    for name in ("dino", "sea"):
+        chosen = policy(name, size=48)
+        sampler = PairSampler(packed.catalog, pairing="natural", batch=6, seed=3, companions=chosen.companions)
+        how = {"start": 0, "stop": 2, "threads": 2}
+        on_cpu = batches(packed, sampler, chosen, **how)
+        on_device = batches(packed, sampler, chosen, **how, accelerator=torch.device("cpu"))
+        for one, other in zip(on_cpu, on_device, strict=True):
+            assert torch.equal(one.products, other.products) and torch.equal(one.distractors, other.distractors)
+            for a, b in zip([*one.globals, *one.locals], [*other.globals, *other.locals], strict=True):
+                assert a.shape == b.shape and a.dtype == b.dtype
+                assert (a.float() - b.float()).abs().mean() < 0.2

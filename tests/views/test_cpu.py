@@ -13,9 +13,10 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as reference
 
 from natviews.views import OPS, POLICIES, Shape, View, Window, policy, render, render_into
-from natviews.views.cpu import Picture
+from natviews.views.cpu import Normal
 from natviews.views.geometry import Homography, inverse, onto, quad, scaling
 from natviews.views.ops import Crops, Rotate
+from natviews.views.pictures import Picture
 from natviews.views.view import Drawn, Layer, Scene
 
 SIDE = 224
@@ -440,3 +441,19 @@ def test_a_view_of_any_shape_may_be_made(photo):
     view = View(0, photo.shape[:2])
     view.crop(Window(0, 0, photo.shape[1], photo.shape[0]), (33, 129))
     assert render([photo], [view])[0].shape == (33, 129, 3)
+
+
+def test_a_normalised_view_is_what_a_network_expects(photo):
+    views = policy("dino", size=64).draw([photo.shape[:2]], "", random.Random(0))
+    normal = Normal(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    for levels, out in zip(render([photo], views), render([photo], views, normal), strict=True):
+        expected = reference.normalize(torch.from_numpy(levels).permute(2, 0, 1).float() / 255, *map(list, normal))
+        assert out.dtype == np.float32 and out.flags.c_contiguous
+        assert np.allclose(out, expected.numpy(), atol=1e-5)
+
+
+def test_a_pixel_on_the_horizon_shows_something_and_does_no_harm():
+    photo = np.full((427, 640, 3), 90, np.uint8)
+    for repeat in (False, True):
+        layer = Layer(0, (-80, 3, 1000, 5, -60, 900, -1, 0, 15.5), repeat=repeat)  # w = 0 at the middle of x = 15
+        assert (render([photo], [View(0, (40, 48), [layer])])[0] == 90).all()

@@ -130,9 +130,8 @@ def _others(packed: PackedPhotos, product: str, rng: random.Random) -> list[np.n
 
 
 def _shape(photo: np.ndarray) -> Shape:
-    found = foreground(photo)
-    height, width = photo.shape[:2]
-    return Shape(height, width, None if found.confidence is None else found.box)
+    product = foreground(photo, busy="keep")
+    return Shape(*product.size, product.box if product.found else None)
 
 
 def write_picture(picture: np.ndarray, path: Path) -> None:

@@ -4,8 +4,9 @@ import random
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import torch
@@ -13,11 +14,14 @@ from torch import Tensor
 
 from natviews.catalog import PackedPhotos
 from natviews.training.sampler import Draw, PairSampler
-from natviews.views import Policy, Shape, Window, render_into
-from natviews.views.foreground import foreground
+from natviews.views import Policy, Shape, View, Window, render_into
+from natviews.views.foreground import Foreground, foreground
+from natviews.views.pictures import Picture
 
 AHEAD = 2
 """Batches that are being made while one is used."""
+PRODUCTS = 8192
+"""Products whose place in their photo is remembered, 20 kB each."""
 NOBODY = -1
 """Stands in `distractors` where there is none."""
 
@@ -48,62 +52,90 @@ class Batch:
 
 
 def batches(
-    packed: PackedPhotos, sampler: PairSampler, policy: Policy, *, start: int, stop: int, threads: int
+    packed: PackedPhotos,
+    sampler: PairSampler,
+    policy: Policy,
+    *,
+    start: int,
+    stop: int,
+    threads: int,
+    accelerator: torch.device | None = None,
 ) -> Iterator[Batch]:
-    """The batches of steps `start` to `stop`.
+    """The batches of steps `start` to `stop`, made by threads; with an `accelerator` they are rendered there.
 
     Threads, not processes: the renderer releases the GIL, and forking after OpenMP has started hangs. The
     same seed gives the same bytes, whatever the number of threads.
     """
     cv2.setNumThreads(1)  # the threads here are the parallelism; OpenCV's own would fight them
-    scene = _Scenes(packed, policy)
+    stage = _Stage(packed, policy)
     with ThreadPoolExecutor(threads, thread_name_prefix="views") as pool:
-        waiting: deque[tuple[Batch, list[Future]]] = deque()
+        waiting: deque[tuple[Batch, list[Future[_Row]]]] = deque()
         for step in range(start, stop + AHEAD):
             if step < stop:
                 draws = sampler.draw(step)
                 batch = Batch.empty(policy, len(draws))
-                work = [pool.submit(scene.fill, batch, place, draw) for place, draw in enumerate(draws)]
-                waiting.append((batch, work))
+                make = stage.set if accelerator else stage.render
+                futures = [pool.submit(make, batch, place, draw) for place, draw in enumerate(draws)]
+                waiting.append((batch, futures))
             if step >= start + AHEAD:
-                batch, work = waiting.popleft()
-                for future in work:
-                    future.result()
-                yield batch
+                batch, futures = waiting.popleft()
+                rows = [future.result() for future in futures]
+                yield _rendered(batch, rows, accelerator) if accelerator else batch
 
 
-class _Scenes:
-    """Draws and renders the rows of batches."""
+class _Row(NamedTuple):
+    """The photos and views of a row of a batch."""
+
+    pictures: list[Picture]
+    views: list[View]
+
+
+class _Stage:
+    """Sets up the rows of batches: draws their views, and renders them."""
 
     def __init__(self, packed: PackedPhotos, policy: Policy) -> None:
         self.packed, self.policy = packed, policy
-        # A product's box takes a millisecond or more to find, and a photo comes again every epoch.
-        self.foreground = lru_cache(maxsize=None)(self._foreground)
+        # Finding a product takes about as long as all views of a row, and a photo comes again every epoch.
+        self.product = lru_cache(maxsize=PRODUCTS)(self._product)
 
-    def fill(self, batch: Batch, place: int, draw: Draw) -> None:
-        """Makes the views of one row, in their places in the batch."""
+    def render(self, batch: Batch, place: int, draw: Draw) -> _Row:
+        """Makes a row, pictures and all, in its place in the batch."""
+        row = self.set(batch, place, draw)
+        outs = [pictures[place].numpy() for pictures in (*batch.globals, *batch.locals)]
+        render_into(row.pictures, row.views, outs)
+        return row
+
+    def set(self, batch: Batch, place: int, draw: Draw) -> _Row:
+        """Draws a row, and fills in what its products are."""
         rows = [*draw.rows, *draw.siblings, *(row for row, _ in draw.others)]
         kind = str(self.packed.catalog.product_types[draw.rows[0]])
-        knows_boxes = self.policy.needs_foreground(kind)
-        shapes = [self._shape(row, knows_boxes) for row in rows]
+        known = set(draw.rows) if self.policy.needs_foreground(kind) else set()
+        shapes = [Shape(*self.packed.size(row), self._box(row) if row in known else None) for row in rows]
         anchors, siblings = len(draw.rows), len(draw.rows) + len(draw.siblings)
         views = self.policy.draw(
             shapes[:anchors], kind, _rng(draw), siblings=shapes[anchors:siblings], others=shapes[siblings:]
         )
-        outs = [pictures[place].numpy() for pictures in (*batch.globals, *batch.locals)]
-        render_into([self.packed.pixels(row) for row in rows], views, outs)
         batch.products[place] = draw.product
         beside = {number for view in views for number in view.shown if number >= siblings}
         for i, number in enumerate(sorted(beside)):
             batch.distractors[place, i] = draw.others[number - siblings][1]
+        pixels = self.packed.pixels
+        return _Row([Picture(pixels(row), self.product(row) if row in known else None) for row in rows], views)
 
-    def _shape(self, row: int, knows_boxes: bool) -> Shape:
-        height, width = self.packed.size(row)
-        return Shape(height, width, self.foreground(row) if knows_boxes else None)
+    def _product(self, row: int) -> Foreground:
+        return foreground(self.packed.pixels(row), busy="keep")
 
-    def _foreground(self, row: int) -> Window | None:
-        found = foreground(self.packed.pixels(row))
-        return None if found.confidence is None else found.box
+    def _box(self, row: int) -> Window | None:
+        product = self.product(row)
+        return product.box if product.found else None
+
+
+def _rendered(batch: Batch, rows: list[_Row], accelerator: torch.device) -> Batch:
+    from natviews.views.accelerator import render_batch
+
+    views = render_batch(rows, accelerator)
+    count = len(batch.globals)
+    return replace(batch, globals=views[:count], locals=views[count:])
 
 
 def _rng(draw: Draw) -> random.Random:

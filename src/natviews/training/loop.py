@@ -74,7 +74,11 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
     if begun == 0 and held_out is not None:
         best = _measure(fabric, folder, method.module, held_out, 0, best)
     saved_at = time.monotonic()
-    stream = batches(train, sampler, policy, start=begun, stop=steps, threads=schedule.threads)
+    on_device = schedule.render == "device" or (schedule.render == "auto" and fabric.device.type != "cpu")
+    accelerator = fabric.device if on_device else None
+    stream = batches(
+        train, sampler, policy, start=begun, stop=steps, threads=schedule.threads, accelerator=accelerator
+    )
     with progress("training", steps) as advance:
         advance(begun)
         asked = time.perf_counter()

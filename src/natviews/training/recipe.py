@@ -25,7 +25,8 @@ class Schedule:
     `warmup_epochs` and then falling to zero on a cosine; `weight_decay` goes from its first to its second
     value on a cosine and spares biases and norms; `head_lr` multiplies the rate of all that is not the
     encoder; `clip` bounds the gradient's norm (0: not); `measures` is how often held-out products are
-    measured; `threads` make views.
+    measured; `threads` make views, which are rendered on the CPU or, with `render: device`, where the network
+    is (`auto`: where that is an accelerator).
     """
 
     epochs: int = 100
@@ -40,6 +41,7 @@ class Schedule:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = 0
     threads: int = 2
+    render: Literal["auto", "cpu", "device"] = "auto"
 
     def __post_init__(self) -> None:
         least = min(self.epochs, self.batch - 1, self.measures, self.threads)

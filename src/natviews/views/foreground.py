@@ -8,6 +8,7 @@ of the border from those of the middle. Where neither finds anything the answer 
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -41,49 +42,52 @@ CLEAR = 20.0
 """A step of this many CIELAB units across the outline is as clear as any."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Foreground:
-    """The product in a photo.
+    """The product in a photo of `size` (height, width) px.
 
-    `matte` (H, W) uint8, 0 background to 255 product; `box` about it, px; `confidence` 0 to 1: how clearly
-    the colours step along the outline (not how likely it is the product's), None where nothing was told apart
-    and the answer is the whole photo.
+    `box` is about it, in px; `mask` (h, w) uint8 is 1 on it, at most SIDE px long, None where nothing was told
+    apart and the answer is the whole photo. `clearness` 0 to 1 says how clearly the colours step along the
+    outline, not how likely it is the product's.
     """
 
-    matte: np.ndarray
+    size: tuple[int, int]
     box: Window
-    confidence: float | None
+    mask: np.ndarray | None = None
+    clearness: float = 0.0
+
+    @property
+    def found(self) -> bool:
+        return self.mask is not None
+
+    @property
+    def matte(self) -> np.ndarray:
+        """(H, W) uint8, 0 background to 255 product."""
+        height, width = self.size
+        if self.mask is None:
+            return np.full((height, width), 255, np.uint8)
+        # Sampled from soft edges: a matte that is a staircase of the small one's pixels fits no outline.
+        soft = cv2.GaussianBlur(self.mask * np.uint8(255), (3, 3), 0)
+        return cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def matte(photo: np.ndarray) -> np.ndarray:
-    """(H, W) uint8, how much each pixel of `photo` (H, W, 3) uint8 RGB belongs to the product.
+def foreground(photo: np.ndarray, *, busy: Literal["cut", "keep"] = "cut") -> Foreground:
+    """The product in `photo` (H, W, 3) uint8 RGB, which may be of any size and is not modified.
 
-    All 255 where nothing can be told apart.
+    Plain backgrounds take about 2 ms and are found reliably; others ten times as long and less so: with
+    `busy="keep"` these photos are left whole.
     """
-    return foreground(photo).matte
-
-
-def foreground_box(photo: np.ndarray) -> Window:
-    """The box about the product in `photo` (H, W, 3) uint8 RGB: all of it where nothing can be told apart."""
-    return foreground(photo).box
-
-
-def foreground(photo: np.ndarray) -> Foreground:
-    """The product in `photo` (H, W, 3) uint8 RGB, which may be of any size and is not modified."""
     height, width = photo.shape[:2]
     small = _shrunk(photo, SIDE)
     mask = None
     if min(small.shape[:2]) >= SMALLEST_SIDE:
         lab = _lab(small)
         mask = _on_plain(lab)
-        if mask is None:
+        if mask is None and busy == "cut":
             mask = _on_busy(small, lab)
     if mask is None:
-        return Foreground(np.full((height, width), 255, np.uint8), Window(0, 0, width, height), None)
-    # Sampled from soft edges: a matte that is a staircase of the small one's pixels fits no outline.
-    soft = cv2.GaussianBlur(mask * np.uint8(255), (3, 3), 0)
-    full = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
-    return Foreground(full, _box(mask, height, width), _clearness(lab, mask))
+        return Foreground((height, width), Window(0, 0, width, height))
+    return Foreground((height, width), _box(mask, height, width), mask, _clearness(lab, mask))
 
 
 def _shrunk(photo: np.ndarray, longest: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from natviews.config import check
 from natviews.types import NatviewsError
 from natviews.views import watermarks as marks
-from natviews.views.foreground import foreground_box
+from natviews.views.foreground import foreground
 from natviews.views.geometry import Window
 from natviews.views.text_cards import is_text_card
 
@@ -64,7 +64,7 @@ class Preparation:
             mark = marks.detect_mark(photo)
             photo = marks.remove(photo, mark.mask) if mark.found else photo
         if self.crop == "foreground":
-            left, top, right, bottom = _with_margin(foreground_box(photo), self.margin, photo.shape)
+            left, top, right, bottom = _with_margin(foreground(photo).box, self.margin, photo.shape)
             photo = photo[top:bottom, left:right]
         return _squared(photo) if self.pad == "square" else photo.copy()
 

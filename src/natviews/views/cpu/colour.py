@@ -42,6 +42,17 @@ def develop(picture, codes, amounts, scratch):
 
 
 @compiled
+def normalise(picture, factors, offsets, out):
+    """A picture (h, w) uint32 as `out` (3, h, w) float32: levels times a channel's factor, plus its offset."""
+    pixels = picture.ravel()
+    for channel in range(3):
+        plane, shift = out[channel].ravel(), np.uint32(8 * channel)
+        factor, offset = factors[channel], offsets[channel]
+        for i in range(len(pixels)):
+            plane[i] = F(np.int32(np.uint32(pixels[i] >> shift) & np.uint32(255))) * factor + offset
+
+
+@compiled
 def _run(picture, codes, amounts, begin, end, measured, planes):
     """Steps begin to end over all pixels; the mean luminance afterwards where it is `measured`."""
     pixels = picture.ravel()

@@ -19,6 +19,8 @@ WIDE = 64
 """Pixels that the compiled loops take at once; what is left over of a row is done one by one."""
 
 F = np.float32
+HORIZON = F(1e-6)
+"""What is nearer to the horizon is as far away as it: a place that is no number has no pixels."""
 U = np.uint64
 EVEN = U(0x00FF00FF00FF00FF)
 HALF = U(0x0080008000800080)
@@ -181,7 +183,7 @@ def _coordinates(y, h, scale, tall, broad, repeat, place, x_share, y_share, cove
     for x in range(len(place)):
         xx = F(np.int32(x)) + F(0.5)
         w = c * xx + w0
-        over = F(1) / w
+        over = F(1) / (w if abs(w) > HORIZON else HORIZON)
         u, v = (a * xx + u0) * over, (b * xx + v0) * over
         if repeat:
             u -= source_x * np.floor(u / source_x)

@@ -1,0 +1,123 @@
+"""Pictures as both renderers sample them: RGBA levels, each half as large as the one before, and which to take."""
+
+import math
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from natviews.views.foreground import Foreground, foreground
+from natviews.views.generated import drawn
+from natviews.views.geometry import Homography, applied
+from natviews.views.view import Drawn, Layer
+
+MOST_SHRUNK = 2.0
+"""How much a level is shrunk at most by the exact filter of crops; what is beyond, the levels take."""
+WARP_SHRUNK = math.sqrt(2)
+"""The same where a photo is turned or tilted, and sampled at four pixels."""
+
+
+class Picture:
+    """Levels of a photo (H, W, 3) or picture (H, W, 4), uint8. The array is neither copied whole nor changed.
+
+    The fourth channel says how much of each pixel is painted where a layer is cut out; for a photo it is the
+    matte of its `product`, which is found when first asked for unless it is given.
+    """
+
+    def __init__(self, pixels: np.ndarray, product: Foreground | None = None) -> None:
+        self.pixels = pixels
+        self.product = product
+        self._levels: dict[tuple[int, bool], np.ndarray] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in px."""
+        return self.pixels.shape[:2]
+
+    def level(self, number: int, cut_out: bool = False) -> np.ndarray:
+        """(h, w) uint32 RGBA, at least 2 x 2; level 0 is the picture itself."""
+        key = (number, cut_out and self.pixels.shape[2] == 3)
+        if key not in self._levels:
+            self._levels[key] = self._halved(number, cut_out) if number else self._whole(cut_out)
+        return self._levels[key]
+
+    def _whole(self, cut_out: bool) -> np.ndarray:
+        if self.pixels.shape[2] == 4:
+            rgba = np.ascontiguousarray(self.pixels)
+        else:
+            rgba = cv2.cvtColor(self.pixels, cv2.COLOR_RGB2RGBA)
+            if cut_out:
+                rgba[..., 3] = self.alpha
+        height, width = self.size
+        if min(height, width) < 2:  # sampling reads four pixels at a time
+            rgba = cv2.copyMakeBorder(rgba, 0, int(height < 2), 0, int(width < 2), cv2.BORDER_REPLICATE)
+        return rgba.view(np.uint32)[..., 0]
+
+    def _halved(self, number: int, cut_out: bool) -> np.ndarray:
+        above = self.level(number - 1, cut_out)
+        height, width = above.shape
+        size = (max(2, width // 2), max(2, height // 2))
+        rgba = above.view(np.uint8).reshape(height, width, 4)
+        return cv2.resize(rgba, size, interpolation=cv2.INTER_AREA).view(np.uint32)[..., 0]
+
+    def deepest(self) -> int:
+        """The number of the last level of more than a few pixels."""
+        return max(0, int(math.log2(max(1, min(self.size)))) - 2)
+
+    @property
+    def alpha(self) -> np.ndarray:
+        """(H, W) uint8, how much of each pixel is painted where the picture is cut out."""
+        if self.pixels.shape[2] == 4:
+            return self.pixels[..., 3]
+        return (self.product or foreground(self.pixels, busy="keep")).matte
+
+    @cached_property
+    def border(self) -> int:
+        """The mean colour of the outermost pixels, as a uint32."""
+        pixels = self.pixels[..., :3]
+        edges = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+        red, green, blue = (round(float(level)) for level in edges.mean(axis=0))
+        return red | green << 8 | blue << 16 | 255 << 24
+
+
+@lru_cache(maxsize=512)
+def drawn_picture(source: Drawn) -> Picture:
+    """A generated picture, ready to be sampled."""
+    return Picture(drawn(source))
+
+
+class Sampled(NamedTuple):
+    """Which level of a picture a layer is sampled from, and whether by the exact filter of upright crops."""
+
+    level: int
+    is_crop: bool
+
+
+def sampled(layer: Layer, picture: Picture, size: tuple[int, int], *, undermost: bool) -> Sampled:
+    """How a layer of a view of `size` (height, width) px is sampled; a crop only where nothing lies beneath."""
+    is_crop = undermost and _is_plain_crop(layer, picture, size)
+    most = MOST_SHRUNK if is_crop else WARP_SHRUNK
+    shrunk = _shrunk(layer.homography, size)
+    if shrunk <= most:
+        return Sampled(0, is_crop)
+    return Sampled(min(math.ceil(math.log2(shrunk / most)), picture.deepest()), is_crop)
+
+
+def _is_plain_crop(layer: Layer, picture: Picture, size: tuple[int, int]) -> bool:
+    """Whether a layer shows a part of its picture along its axes and nothing from outside."""
+    _, b, _, d, _, _, g, h, _ = layer.homography
+    if (b, d, g, h) != (0, 0, 0, 0) or layer.clip or layer.opacity != 1 or layer.cut_out or layer.repeat:
+        return False
+    height, width = picture.size
+    corners = (applied(layer.homography, 0, 0), applied(layer.homography, size[1], size[0]))
+    return all(-0.01 <= x <= width + 0.01 and -0.01 <= y <= height + 0.01 for x, y in corners)
+
+
+def _shrunk(homography: Homography, size: tuple[int, int]) -> float:
+    """How many px of the source a px of the view's middle covers along a side: the root of the area."""
+    a, b, c, d, e, f, g, h, i = homography
+    x, y = size[1] / 2, size[0] / 2
+    w = g * x + h * y + i
+    u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
+    return math.sqrt(abs((a - g * u) * (e - h * v) - (b - h * u) * (d - g * v))) / abs(w)
