@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint
+.PHONY: setup demo test lint bench-views
 
 setup: .venv/.installed
 
@@ -23,3 +23,11 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What is compared with natviews, beside what development needs.
+bench-views: .venv/.bench
+	$(BIN)/python benchmarks/views.py
+
+.venv/.bench: .venv/.installed pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	touch $@
