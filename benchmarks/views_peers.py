@@ -21,13 +21,13 @@ from torchvision.transforms import v2
 
 AT_ONCE = 8
 """Photos that kornia gets as one batch: the fastest of 8 and 24."""
-KERNEL = 9
-"""The side of torchvision's and kornia's blur, which must be given: DINOv2's. It ends the widest at 2 sigma."""
+KERNEL = 13
+"""The side of torchvision's and kornia's blur, which must be given: 3 sigma of the widest, as natviews has it."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 UNLIKE = (
     "albumentations with INTER_LINEAR and kornia do not anti-alias when they shrink; all others do.",
     "lightly shrinks with bicubic weights, the others with linear ones or areas.",
-    f"torchvision and kornia blur with {KERNEL} x {KERNEL} weights, albumentations and natviews with as many as "
+    f"torchvision and kornia blur with {KERNEL} x {KERNEL} weights always, albumentations and natviews with as many as "
     "sigma asks for, lightly (Pillow) with boxes that come near.",
     "albumentations' perspective zooms in, by normal distances of the corners (deviation .125); the others move "
     "them uniformly by up to .2. Around that torchvision and kornia are black; natviews shows the photo's rest.",

@@ -9,7 +9,7 @@ import numpy as np
 
 from natviews.views.foreground import Foreground, foreground
 from natviews.views.generated import drawn
-from natviews.views.geometry import Homography, applied
+from natviews.views.geometry import Homography
 from natviews.views.view import Drawn, Layer
 
 MOST_SHRUNK = 2.0
@@ -28,42 +28,38 @@ class Picture:
     def __init__(self, pixels: np.ndarray, product: Foreground | None = None) -> None:
         self.pixels = pixels
         self.product = product
-        self._levels: dict[tuple[int, bool], np.ndarray] = {}
+        self._levels: dict[int, np.ndarray] = {}
+        self._rgba: dict[tuple[int, bool], np.ndarray] = {}
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) in px."""
         return self.pixels.shape[:2]
 
-    def level(self, number: int, cut_out: bool = False) -> np.ndarray:
-        """(h, w) uint32 RGBA, at least 2 x 2; level 0 is the picture itself."""
-        key = (number, cut_out and self.pixels.shape[2] == 3)
-        if key not in self._levels:
-            self._levels[key] = self._halved(number, cut_out) if number else self._whole(cut_out)
-        return self._levels[key]
+    def level(self, number: int) -> np.ndarray:
+        """(h, w, 3) uint8 of a photo, contiguous; level 0 is the photo itself."""
+        if number not in self._levels:
+            self._levels[number] = _halved(self.level(number - 1)) if number else np.ascontiguousarray(self.pixels)
+        return self._levels[number]
 
-    def _whole(self, cut_out: bool) -> np.ndarray:
-        if self.pixels.shape[2] == 4:
-            rgba = np.ascontiguousarray(self.pixels)
+    def rgba(self, number: int, cut_out: bool = False) -> np.ndarray:
+        """(h, w) uint32 RGBA, at least 2 x 2, of a level."""
+        if (number, cut_out) not in self._rgba:
+            self._rgba[number, cut_out] = self._as_rgba(number, cut_out)
+        return self._rgba[number, cut_out]
+
+    def _as_rgba(self, number: int, cut_out: bool) -> np.ndarray:
+        if not cut_out and self.pixels.shape[2] == 3:
+            rgba = cv2.cvtColor(self.level(number), cv2.COLOR_RGB2RGBA)
+        elif number:
+            above = self.rgba(number - 1, cut_out)
+            rgba = _halved(above[..., None].view(np.uint8))
         else:
-            rgba = cv2.cvtColor(self.pixels, cv2.COLOR_RGB2RGBA)
-            if cut_out:
-                rgba[..., 3] = self.alpha
-        height, width = self.size
+            rgba = np.dstack([self.pixels[..., :3], self.alpha])
+        height, width = rgba.shape[:2]
         if min(height, width) < 2:  # sampling reads four pixels at a time
             rgba = cv2.copyMakeBorder(rgba, 0, int(height < 2), 0, int(width < 2), cv2.BORDER_REPLICATE)
         return rgba.view(np.uint32)[..., 0]
-
-    def _halved(self, number: int, cut_out: bool) -> np.ndarray:
-        above = self.level(number - 1, cut_out)
-        height, width = above.shape
-        size = (max(2, width // 2), max(2, height // 2))
-        rgba = above.view(np.uint8).reshape(height, width, 4)
-        return cv2.resize(rgba, size, interpolation=cv2.INTER_AREA).view(np.uint32)[..., 0]
-
-    def deepest(self) -> int:
-        """The number of the last level of more than a few pixels."""
-        return max(0, int(math.log2(max(1, min(self.size)))) - 2)
 
     @property
     def alpha(self) -> np.ndarray:
@@ -72,13 +68,22 @@ class Picture:
             return self.pixels[..., 3]
         return (self.product or foreground(self.pixels, busy="keep")).matte
 
+    def deepest(self) -> int:
+        """The number of the last level of more than a few pixels."""
+        return max(0, int(math.log2(max(1, min(self.size)))) - 2)
+
     @cached_property
     def border(self) -> int:
         """The mean colour of the outermost pixels, as a uint32."""
         pixels = self.pixels[..., :3]
         edges = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-        red, green, blue = (round(float(level)) for level in edges.mean(axis=0))
+        red, green, blue = (round(level) for level in cv2.mean(edges[None])[:3])
         return red | green << 8 | blue << 16 | 255 << 24
+
+
+def _halved(level: np.ndarray) -> np.ndarray:
+    height, width = level.shape[:2]
+    return cv2.resize(level, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
 
 
 @lru_cache(maxsize=512)
@@ -106,12 +111,16 @@ def sampled(layer: Layer, picture: Picture, size: tuple[int, int], *, undermost:
 
 def _is_plain_crop(layer: Layer, picture: Picture, size: tuple[int, int]) -> bool:
     """Whether a layer shows a part of its picture along its axes and nothing from outside."""
-    _, b, _, d, _, _, g, h, _ = layer.homography
-    if (b, d, g, h) != (0, 0, 0, 0) or layer.clip or layer.opacity != 1 or layer.cut_out or layer.repeat:
+    a, b, c, d, e, f, g, h, i = layer.homography
+    if b or d or g or h or layer.clip or layer.opacity != 1 or layer.cut_out or layer.repeat:
         return False
     height, width = picture.size
-    corners = (applied(layer.homography, 0, 0), applied(layer.homography, size[1], size[0]))
-    return all(-0.01 <= x <= width + 0.01 and -0.01 <= y <= height + 0.01 for x, y in corners)
+    return (
+        -0.01 <= c / i <= width + 0.01
+        and -0.01 <= (c + a * size[1]) / i <= width + 0.01
+        and -0.01 <= f / i <= height + 0.01
+        and -0.01 <= (f + e * size[0]) / i <= height + 0.01
+    )
 
 
 def _shrunk(homography: Homography, size: tuple[int, int]) -> float:

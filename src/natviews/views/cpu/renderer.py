@@ -91,10 +91,9 @@ def _canvas(pictures: Sequence[Picture], view: View) -> np.ndarray:
         number, is_crop = sampled(layer, picture, view.size, undermost=i == 0)
         if is_crop:
             _crop(layer, picture, picture.level(number), canvas)
-            continue
-        if i == 0:
-            canvas[:] = pictures[view.source].border
-        _paint(layer, picture, picture.level(number, layer.cut_out), canvas)
+        else:
+            ground = pictures[view.source].border if i == 0 else None
+            _paint(layer, picture, picture.rgba(number, layer.cut_out), ground, canvas)
     for steps in _between_encodings(view.steps):
         if steps[0][0] == "jpeg":
             _as_bytes(canvas)[..., :3] = recompressed(_as_bytes(canvas)[..., :3], int(steps[0][1]))
@@ -110,15 +109,18 @@ def _crop(layer: Layer, picture: Picture, level: np.ndarray, canvas: np.ndarray)
     height, width = canvas.shape
     # Two pictures lie there at a time, as wide as what is read of the level or as what is made of it.
     scratch = _memory.scratch(2 * height * int(abs(step_x) * (width + 4) + width + 9))
-    resample(level, c * scale_x, step_x, f * scale_y, step_y, scratch, canvas)
+    rows = level.reshape(len(level), -1)
+    resample(rows, c * scale_x, step_x, f * scale_y, step_y, scratch, canvas)
 
 
-def _paint(layer: Layer, picture: Picture, level: np.ndarray, canvas: np.ndarray) -> None:
+def _paint(layer: Layer, picture: Picture, level: np.ndarray, ground: int | None, canvas: np.ndarray) -> None:
+    """Paints over what is there, or over a `ground` of one colour."""
     scale = (level.shape[1] / picture.size[1], level.shape[0] / picture.size[0])
     by_alpha = layer.cut_out or picture.pixels.shape[2] == 4
     clip, clipped = layer.clip or IDENTITY, layer.clip is not None
     opacity = round(256 * layer.opacity)
-    paint(level, scale, layer.homography, clip, clipped, opacity, by_alpha, layer.repeat, canvas)
+    beneath = np.uint32(ground or 0), ground is not None
+    paint(level, scale, layer.homography, clip, clipped, opacity, by_alpha, layer.repeat, *beneath, canvas)
 
 
 def _between_encodings(steps: Sequence[Step]) -> list[list[Step]]:
@@ -134,13 +136,11 @@ def _between_encodings(steps: Sequence[Step]) -> list[list[Step]]:
 
 def _as_arrays(steps: Sequence[Step]) -> tuple[np.ndarray, np.ndarray]:
     """Codes (N,) and amounts (N, 3) of steps."""
-    codes, amounts = np.empty(len(steps), np.int64), np.zeros((len(steps), 3), np.float32)
-    for i, (name, *values) in enumerate(steps):
-        if name not in CODES:
-            raise ValueError(f"there is no step {name!r}; there are {', '.join(STEPS)}")
-        codes[i] = CODES[name]
-        amounts[i, : len(values)] = values
-    return codes, amounts
+    try:
+        codes = [CODES[str(step[0])] for step in steps]
+    except KeyError as unknown:
+        raise ValueError(f"there is no step {unknown}; there are {', '.join(STEPS)}") from None
+    return np.array(codes), np.array([(*step[1:], 0.0, 0.0)[:3] for step in steps], np.float32)
 
 
 def _as_bytes(canvas: np.ndarray) -> np.ndarray:

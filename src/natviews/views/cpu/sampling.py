@@ -1,4 +1,4 @@
-"""Sampling, compiled: from RGBA levels of pictures to a view's pixels, anti-aliased, each photo read once.
+"""Sampling, compiled: from levels of pictures to a view's pixels, anti-aliased, each photo read once.
 
 A pixel is one uint32 of four bytes (red lowest, then green, blue, alpha). Sums over pixels are taken for all
 four at once: bytes two apart stand in the 16-bit lanes of an integer, and weights of 8 bits that sum to 256
@@ -25,22 +25,29 @@ U = np.uint64
 EVEN = U(0x00FF00FF00FF00FF)
 HALF = U(0x0080008000800080)
 LOW = U(0xFFFFFFFF)
+OPAQUE = np.uint32(0xFF000000)
 
 
-def _generate_pair(typing, pixels, index):
-    """Pixel `index` of an array of uint32 and the one after it, as one uint64."""
+def _unaligned(bits: int, result: types.Type) -> Any:
+    """A function of an array and an index: `result`, of so many bits, from that element's first byte on."""
 
-    def generate(context, builder, signature, arguments):
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(64).as_pointer())
-        value = builder.load(place)
-        value.align = 4  # a pair starts at any pixel
-        return value
+    def typed(typing, array, index):
+        def generate(context, builder, signature, arguments):
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(bits).as_pointer())
+            value = builder.load(place)
+            value.align = 1
+            return value
 
-    return types.uint64(pixels, index), generate
+        return result(array, index), generate
+
+    return intrinsic(typed)
 
 
-_pair: Any = intrinsic(_generate_pair)
+_pair = _unaligned(64, types.uint64)
+"""Pixel `index` of an array of uint32 and the one after it."""
+_pixel = _unaligned(32, types.uint32)
+"""The three bytes of a pixel from byte `index` on, and one byte more."""
 
 
 @compiled
@@ -74,8 +81,8 @@ def _taps(start, step, count, limit, first, weights):
 
 @compiled
 def _blend_rows(source, begin, first, weights, sums, out):
-    """out[i] is the weighted sum of rows from first[i] on, of the bytes of `source` from `begin` on."""
-    last, wide = len(source) - 1, out.shape[1]
+    """out[i, :wide] is the weighted sum of rows from first[i] on, of the bytes of `source` from `begin` on."""
+    last, wide = len(source) - 1, len(sums)
     for i in range(len(out)):
         row = out[i]
         for k in range(0, weights.shape[1], 2):
@@ -104,13 +111,22 @@ def _turn_over(source, out):
 
 
 @compiled
-def resample(level, start_x, step_x, start_y, step_y, scratch, out):
-    """The part of a level that lies along its axes, as `out` (h, w): anti-aliased, mirrored for steps below 0.
+def _turn_over_bytes(source, length, out):
+    """Rows of three bytes a pixel, `length` bytes apart, become columns of whole pixels."""
+    for x in range(len(out)):
+        column = out[x]
+        for y in range(len(column)):
+            column[y] = _pixel(source, y * length + 3 * x) | OPAQUE
+
+
+@compiled
+def resample(photo, start_x, step_x, start_y, step_y, scratch, out):
+    """The part of a photo (H, W * 3) uint8 along its axes, as `out` (h, w): anti-aliased; steps below 0 mirror.
 
     Rows are summed twice, with the picture turned over in between: sums of whole rows are wide.
     """
     height, width = out.shape
-    tall, broad = level.shape
+    tall, broad = len(photo), photo.shape[1] // 3
     rows = np.empty(height, np.int64)
     columns = np.empty(width, np.int64)
     row_weights = np.zeros((height, 2 * (int(abs(step_y)) + 2)), np.uint16)
@@ -121,28 +137,24 @@ def resample(level, start_x, step_x, start_y, step_y, scratch, out):
     right = min(max(columns[0], columns[-1]) + column_weights.shape[1], broad)
     columns -= left
     part = right - left
-    sums = np.empty(4 * max(part, height), np.uint16)
-    short = scratch[: height * part].reshape(height, part)
-    behind = height * max(part, width)
+    sums = np.empty(max(3 * part, 4 * height), np.uint16)
+    behind = height * max(part, width) + 1  # one more: the last pixel's fourth byte is read
+    short = scratch[:behind].view(np.uint8)
     turned = scratch[behind : behind + height * part].reshape(part, height)
     small = scratch[: width * height].reshape(width, height)
-    _blend_rows(level.view(np.uint8), 4 * left, rows, row_weights, sums, short.view(np.uint8))
-    _turn_over(short, turned)
-    _blend_rows(turned.view(np.uint8), 0, columns, column_weights, sums, small.view(np.uint8))
+    short_rows = short[: height * 3 * part].reshape(height, 3 * part)
+    _blend_rows(photo, 3 * left, rows, row_weights, sums[: 3 * part], short_rows)
+    _turn_over_bytes(short, 3 * part, turned)
+    _blend_rows(turned.view(np.uint8), 0, columns, column_weights, sums[: 4 * height], small.view(np.uint8))
     _turn_over(small, out)
 
 
 @compiled
-def fill(out, colour):
-    out[:] = colour
-
-
-@compiled
-def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, out):
+def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, ground, undermost, out):
     """Paints a level over `out` (h, w) through a homography, where it and its clip reach.
 
     `through` (9,) maps out's px to the source's, `scale` (2,) those to the level's; `clip` (9,) maps out's px
-    to the unit square. `opacity` is 0 to 256.
+    to the unit square. `opacity` is 0 to 256. The `undermost` layer lies on the colour `ground`.
     """
     height, width = out.shape
     tall, broad = level.shape
@@ -157,6 +169,8 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, out):
         _coordinates(y, through, scale, tall, broad, repeat, place, x_share, y_share, cover)
         if clipped:
             _within(y, clip, cover)
+        if undermost:
+            out[y] = ground
         seen = cover[:width].sum()
         if seen == 0:
             continue
