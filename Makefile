@@ -29,5 +29,5 @@ bench-views: .venv/.bench
 	$(BIN)/python benchmarks/views.py
 
 .venv/.bench: .venv/.installed pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	$(BIN)/python -m pip install -q --progress-bar off --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
 	touch $@

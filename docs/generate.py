@@ -115,7 +115,7 @@ def _drawn(policy: Policy) -> str:
 
 
 def _listed(ops: tuple[Op, ...]) -> str:
-    return ", ".join(f"`{type(op).__name__.lower()}({_values(op)})`" for op in ops)
+    return ", ".join(f"`{op.name}({_values(op)})`" for op in ops)
 
 
 def _values(declared: Any) -> str:

@@ -71,7 +71,7 @@ def op_sheet(packed: PackedPhotos, op: Op, *, products: int, size: int, seed: in
         labels.append(["photo", *(_said(view) for view in drawn)])
         row_labels.append(name)
     return contact_sheet(
-        rows, labels, row_labels, title=f"operation {type(op).__name__.lower()}, from weak to strong"
+        rows, labels, row_labels, title=f"operation {op.name}, from weak to strong"
     )
 
 

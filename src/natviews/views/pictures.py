@@ -68,9 +68,10 @@ class Picture:
             return self.pixels[..., 3]
         return (self.product or foreground(self.pixels, busy="keep")).matte
 
+    @cached_property
     def deepest(self) -> int:
         """The number of the last level of more than a few pixels."""
-        return max(0, int(math.log2(max(1, min(self.size)))) - 2)
+        return max(0, min(self.size).bit_length() - 3)
 
     @cached_property
     def border(self) -> int:
@@ -106,7 +107,7 @@ def sampled(layer: Layer, picture: Picture, size: tuple[int, int], *, undermost:
     shrunk = _shrunk(layer.homography, size)
     if shrunk <= most:
         return Sampled(0, is_crop)
-    return Sampled(min(math.ceil(math.log2(shrunk / most)), picture.deepest()), is_crop)
+    return Sampled(min(math.ceil(math.log2(shrunk / most)), picture.deepest), is_crop)
 
 
 def _is_plain_crop(layer: Layer, picture: Picture, size: tuple[int, int]) -> bool:

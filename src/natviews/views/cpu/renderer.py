@@ -51,12 +51,13 @@ def render_into(
     pictures = [photo if isinstance(photo, Picture) else Picture(photo) for photo in photos]
     if normal is not None:
         mean, std = (np.array(values, np.float32) for values in normal)
+        factors, offsets = 1 / (255 * std), -mean / std
     for view, out in zip(views, outs, strict=True):
         canvas = _canvas(pictures, view)
         if normal is None:
             cv2.cvtColor(_as_bytes(canvas), cv2.COLOR_RGBA2RGB, dst=out)
         else:
-            normalise(canvas, 1 / (255 * std), -mean / std, out)
+            normalise(canvas, factors, offsets, out)
 
 
 class _Memory(threading.local):
@@ -125,6 +126,8 @@ def _paint(layer: Layer, picture: Picture, level: np.ndarray, ground: int | None
 
 def _between_encodings(steps: Sequence[Step]) -> list[list[Step]]:
     """The steps in runs; a JPEG step is a run of its own, for it leaves the compiled code."""
+    if not any(step[0] == "jpeg" for step in steps):
+        return [list(steps)] if steps else []
     runs: list[list[Step]] = []
     for step in steps:
         if runs and step[0] != "jpeg" and runs[-1][0][0] != "jpeg":

@@ -21,13 +21,15 @@ class Op(ABC):
     p: float = 1.0
 
     registry: ClassVar[dict[str, type["Op"]]] = {}
+    name: ClassVar[str]
     weak_to_strong: ClassVar[Range] = (0.0, 1.0)
     """The part of what is drawn that leads from the weakest to the strongest: upwards from the middle (0.5)
     where the middle changes nothing."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        Op.registry[cls.__name__.lower()] = cls
+        cls.name = cls.__name__.lower()
+        Op.registry[cls.name] = cls
 
     def __post_init__(self) -> None:
         self._within("p", 0, 1)
@@ -40,7 +42,7 @@ class Op(ABC):
         """With probability `p`, draws; the view then bears the operation's name."""
         if self.p == 1 or rng.random() < self.p:
             self.draw(view, rng)
-            view.names.append(type(self).__name__.lower())
+            view.names.append(self.name)
 
     def _within(self, name: str, lowest: float, highest: float) -> None:
         check_range(type(self).__name__, name, getattr(self, name), lowest, highest)
