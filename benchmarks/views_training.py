@@ -13,11 +13,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
 from natviews.catalog import Catalog, generate_catalog, pack, with_split
 from natviews.encoders import Encoder, stored_size
-from natviews.training import Recipe
+from natviews.training import Recipe, Run
 from natviews.training.loop import fastest_precision, fit
 
 SIZE, LOCALS = 96, 6
@@ -47,18 +45,15 @@ def trained(folder: Path, products: int, chosen: Recipe) -> Recipe:
     return settled
 
 
-def figures(run: Path, batch: int) -> dict[str, float]:
-    """The share of waiting, weighted by the steps' times, from what the run logged."""
-    log = EventAccumulator(str(run / "tensorboard"))
-    log.Reload()
-    events = log.Scalars("waiting")[BEFORE - 1 :]  # the first is where the clock starts
-    seconds = [after.wall_time - before.wall_time for before, after in zip(events, events[1:], strict=False)]
-    waited = sum(event.value * taken for event, taken in zip(events[1:], seconds, strict=True))
-    rate = batch * len(seconds) / sum(seconds)
+def figures(run: Run, batch: int) -> dict[str, float]:
+    """The share of waiting, and rates, from what the run logged."""
+    steps = [entry for entry in run.curves() if "waiting" in entry][BEFORE:]
+    seconds = sum(entry["seconds"] for entry in steps)
+    rate = batch * len(steps) / seconds
     return {
-        "share": waited / sum(seconds),
-        "steps": len(seconds),
-        "seconds_per_step": sum(seconds) / len(seconds),
+        "share": sum(entry["seconds"] * entry["waiting"] for entry in steps) / seconds,
+        "steps": len(steps),
+        "seconds_per_step": seconds / len(steps),
         "images_per_second": 2 * rate,
         "views_per_second": (2 + LOCALS) * rate,
     }
@@ -70,7 +65,7 @@ def main() -> None:
     products, batch, steps = (40, 8, 6) if arguments.parse_args().quick else (300, 64, 18)
     with tempfile.TemporaryDirectory() as folder:
         settled = trained(Path(folder), products, recipe(products, batch, steps))
-        found = figures(Path(folder) / "run", batch)
+        found = figures(Run(Path(folder) / "run"), batch)
     print(json.dumps({**found, "precision": settled.training.precision}))
 
 

@@ -86,6 +86,11 @@ def test_the_commands_are_declared_without_torch():
     assert "torch" not in loaded_by("import natviews.cli")
 
 
+def test_a_search_by_id_starts_without_torch_or_compiled_code():
+    loaded = loaded_by("import natviews.index\nimport natviews.report\nimport natviews.report.terminal")
+    assert not loaded & {"torch", "numba"}
+
+
 def test_catalogue_index_and_evaluation_do_without_torch():
     rooms = "catalog", "views", "index", "evaluation"
     assert "torch" not in loaded_by("\n".join(f"import natviews.{room}" for room in rooms))

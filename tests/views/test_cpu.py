@@ -457,3 +457,13 @@ def test_a_pixel_on_the_horizon_shows_something_and_does_no_harm():
     for repeat in (False, True):
         layer = Layer(0, (-80, 3, 1000, 5, -60, 900, -1, 0, 15.5), repeat=repeat)  # w = 0 at the middle of x = 15
         assert (render([photo], [View(0, (40, 48), [layer])])[0] == 90).all()
+
+
+@pytest.mark.parametrize("shape", [(70_000, 2), (2, 70_000), (1, 200_000)])
+def test_the_far_end_of_a_very_long_photo_is_still_the_photo(shape):
+    # Float32 does not tell the last pixel of so many from the one after it.
+    photo = np.zeros((*shape, 3), np.uint8)
+    photo[-1, -1] = 255
+    end = (1, 1e-9, shape[1] - 8, 0, 1, shape[0] - 8, 0, 0, 1)
+    picture = render([photo], [through(end, 8)])[0]
+    assert (picture[-1, -1] == 255).all()

@@ -1,4 +1,7 @@
-"""What views look like, as pictures: a policy's on some products, or one operation from weak to strong."""
+"""What views look like, as pictures: a policy's on some products, or one operation from weak to strong.
+
+The renderer is imported where it is used: a search, which needs a report's tables only, starts without it.
+"""
 
 import random
 from collections.abc import Sequence
@@ -12,7 +15,7 @@ from natviews.catalog import PackedPhotos
 from natviews.files import whole_file
 from natviews.report.sheet import contact_sheet
 from natviews.types import NatviewsError
-from natviews.views import Policy, Shape, View, Window, render
+from natviews.views import Policy, Shape, View, Window
 from natviews.views.foreground import foreground
 from natviews.views.ops import Op
 from natviews.views.view import Scene
@@ -30,6 +33,8 @@ def policy_sheet(packed: PackedPhotos, policy: Policy, *, products: int, seed: i
     Products with two photos come first, and of every type before a second of any; under each view stand the
     operations that took part in it.
     """
+    from natviews.views import render
+
     rng = random.Random(seed)
     rows, labels, row_labels = [], [], []
     for name in _chosen(packed, products, rng):
@@ -50,6 +55,8 @@ def policy_sheet(packed: PackedPhotos, policy: Policy, *, products: int, seed: i
 
 def op_sheet(packed: PackedPhotos, op: Op, *, products: int, size: int, seed: int) -> np.ndarray:
     """A contact sheet (H, W, 3) uint8: a row per product, with one operation from weak to strong."""
+    from natviews.views import render
+
     rng = random.Random(seed)
     rows, labels, row_labels = [], [], []
     low, high = op.weak_to_strong

@@ -85,7 +85,8 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
         for step, batch in enumerate(stream, start=begun):
             waited = time.perf_counter() - asked
             figures = _step(fabric, method, optimiser, schedule, batch, Progress(step, steps, sampler.epoch(step)))
-            figures["waiting"] = waited / (time.perf_counter() - asked)  # the share of its time without views
+            taken = time.perf_counter() - asked
+            figures |= {"seconds": taken, "waiting": waited / taken}  # the latter: the share without views
             _log(fabric, folder, step, figures)
             advance(note=f"loss {figures['loss']:.3f}, held-out {HEADLINE} {best:.3f}")
             done = step + 1

@@ -100,11 +100,12 @@ def _bilinear(x: Tensor, y: Tensor, places: Tensor, atlas: Atlas) -> Tensor:
     begin, tall, broad = places.unbind(1)
     # On the horizon both are NaN, of which every device makes another integer.
     x, y = (
-        (line * side - 0.5).nan_to_num().clamp(min=0).minimum((side - 1.002).clamp(min=0))
-        for line, side in ((x, broad), (y, tall))
+        (line * side - 0.5).nan_to_num().clamp(min=0).minimum(side - 1) for line, side in ((x, broad), (y, tall))
     )
-    right, down = (torch.floor(line.frac() * 256)[..., None] for line in (x, y))
-    at = begin + y.long() * broad + x.long()
+    # The last pixel is the right or lower of its pair, wholly.
+    left_of, top_of = (line.long().minimum(side - 2).clamp(min=0) for line, side in ((x, broad), (y, tall)))
+    right, down = (torch.floor((line - at) * 256)[..., None] for line, at in ((x, left_of), (y, top_of)))
+    at = begin + top_of * broad + left_of
     below, beside = broad * (tall > 1), (broad > 1).long()
     left, other = (
         weighed(channels(atlas.pixels[upper]) * (256 - down) + channels(atlas.pixels[upper + below]) * down)

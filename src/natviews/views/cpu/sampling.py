@@ -193,7 +193,7 @@ def _coordinates(y, h, scale, tall, broad, repeat, place, x_share, y_share, cove
     u0, v0, w0 = F(h[1] * middle + h[2]), F(h[4] * middle + h[5]), F(h[7] * middle + h[8])
     source_x, source_y = F(broad / scale[0]), F(tall / scale[1])
     scale_x, scale_y = F(scale[0]), F(scale[1])
-    most_x, most_y = F(broad - 1) - F(0.002), F(tall - 1) - F(0.002)
+    last_x, last_y = np.int32(broad - 2), np.int32(tall - 2)
     for x in range(len(place)):
         xx = F(np.int32(x)) + F(0.5)
         w = c * xx + w0
@@ -204,9 +204,9 @@ def _coordinates(y, h, scale, tall, broad, repeat, place, x_share, y_share, cove
             v -= source_y * np.floor(v / source_y)
         inside = (u >= F(0)) & (v >= F(0)) & (u <= source_x) & (v <= source_y) & (w > F(0))
         cover[x] = np.uint32(inside)
-        u = min(max(u * scale_x - F(0.5), F(0)), most_x)
-        v = min(max(v * scale_y - F(0.5), F(0)), most_y)
-        left, top = np.int32(u), np.int32(v)
+        u = min(max(u * scale_x - F(0.5), F(0)), F(broad - 1))
+        v = min(max(v * scale_y - F(0.5), F(0)), F(tall - 1))
+        left, top = min(np.int32(u), last_x), min(np.int32(v), last_y)
         place[x] = np.uint32(top * np.int32(broad) + left)
         x_share[x] = np.uint32((u - F(left)) * F(256))
         y_share[x] = np.uint32((v - F(top)) * F(256))
