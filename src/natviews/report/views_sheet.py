@@ -77,9 +77,7 @@ def op_sheet(packed: PackedPhotos, op: Op, *, products: int, size: int, seed: in
         rows.append([photos[0], *render(photos, drawn)])
         labels.append(["photo", *(_said(view) for view in drawn)])
         row_labels.append(name)
-    return contact_sheet(
-        rows, labels, row_labels, title=f"operation {op.name}, from weak to strong"
-    )
+    return contact_sheet(rows, labels, row_labels, title=f"operation {op.name}, from weak to strong")
 
 
 class _Steady(random.Random):

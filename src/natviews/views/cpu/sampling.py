@@ -159,51 +159,79 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
     height, width = out.shape
     tall, broad = level.shape
     pixels = level.ravel()
-    padded = (width + WIDE - 1) // WIDE * WIDE  # computing a few pixels too many is cheaper than the odd ones
-    place, x_share = np.empty(padded, np.uint32), np.empty(padded, np.uint32)
-    y_share, cover = np.empty(padded, np.uint32), np.empty(padded, np.uint32)
-    upper, lower = np.zeros(padded, np.uint64), np.zeros(padded, np.uint64)
-    sampled = np.empty(padded, np.uint32)
-    whole = opacity == 256 and not by_alpha
+    room = (width + WIDE - 1) // WIDE * WIDE
+    place, x_share, y_share = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
+    upper, lower = np.zeros(room, np.uint64), np.zeros(room, np.uint64)
+    sampled = np.empty(room, np.uint32)
     for y in range(height):
-        _coordinates(y, through, scale, tall, broad, repeat, place, x_share, y_share, cover)
-        if clipped:
-            _within(y, clip, cover)
+        row = out[y]
         if undermost:
-            out[y] = ground
-        seen = cover[:width].sum()
-        if seen == 0:
+            row[:] = ground
+        first, behind = _span(y, through, broad / scale[0], tall / scale[1], repeat, 0, width)
+        if clipped:
+            first, behind = _span(y, clip, 1.0, 1.0, False, first, behind)
+        count = behind - first
+        if count <= 0:
             continue
-        for x in range(width):
+        wide = (count + WIDE - 1) // WIDE * WIDE  # a few pixels too many are cheaper than an odd number
+        _coordinates(y, first, wide, through, scale, tall, broad, repeat, place, x_share, y_share)
+        for x in range(count):
             p = np.int64(place[x])
             upper[x] = _pair(pixels, p)
             lower[x] = _pair(pixels, p + broad)
-        _bilinear(upper, lower, x_share, y_share, sampled)
-        if whole and seen == width:
-            out[y] = sampled[:width]
+        _bilinear(upper, lower, x_share, y_share, wide, sampled)
+        seen = row[first:behind]
+        if opacity == 256 and not by_alpha:
+            for x in range(count):
+                seen[x] = sampled[x]
         else:
-            _over(sampled[:width], cover, opacity, by_alpha, out[y])
+            _over(sampled, opacity, by_alpha, seen)
 
 
 @compiled
-def _coordinates(y, h, scale, tall, broad, repeat, place, x_share, y_share, cover):
-    """Where the pixels of row y lie: the upper left of four, the shares of the others (in 256ths)."""
-    middle = F(y) + F(0.5)
+def _span(y, h, right, bottom, everywhere, first, behind):
+    """Which of the columns `first` to `behind` of row y lie before the eye and, unless `everywhere`, within (0, 0)
+    to (right, bottom): each edge is a straight line, which a row crosses once."""
+    middle = y + 0.5
+    x, y0 = h[1] * middle + h[2], h[4] * middle + h[5]
+    w = h[7] * middle + h[8]
+    first, behind = _beyond(h[6], w - HORIZON, first, behind)
+    if not everywhere:
+        first, behind = _beyond(h[0], x, first, behind)
+        first, behind = _beyond(right * h[6] - h[0], right * w - x, first, behind)
+        first, behind = _beyond(h[3], y0, first, behind)
+        first, behind = _beyond(bottom * h[6] - h[3], bottom * w - y0, first, behind)
+    return first, behind
+
+
+@compiled
+def _beyond(slope, start, first, behind):
+    """The columns among `first` to `behind` at whose middle slope * x + start is not below 0."""
+    if slope == 0:
+        return first, (behind if start >= 0 else first)
+    edge = min(max(-start / slope - 0.5, first - 1.0), behind + 1.0)
+    if slope > 0:
+        return max(first, int(np.ceil(edge))), behind
+    return first, min(behind, int(np.floor(edge)) + 1)
+
+
+@compiled
+def _coordinates(y, first, count, h, scale, tall, broad, repeat, place, x_share, y_share):
+    """Where `count` pixels of row y from column `first` on lie: the upper left of four, the others' shares."""
+    middle, begin = F(y) + F(0.5), F(first) + F(0.5)
     a, b, c = F(h[0]), F(h[3]), F(h[6])
     u0, v0, w0 = F(h[1] * middle + h[2]), F(h[4] * middle + h[5]), F(h[7] * middle + h[8])
     source_x, source_y = F(broad / scale[0]), F(tall / scale[1])
     scale_x, scale_y = F(scale[0]), F(scale[1])
     last_x, last_y = np.int32(broad - 2), np.int32(tall - 2)
-    for x in range(len(place)):
-        xx = F(np.int32(x)) + F(0.5)
+    for x in range(count):
+        xx = F(np.int32(x)) + begin
         w = c * xx + w0
         over = F(1) / (w if abs(w) > HORIZON else HORIZON)
         u, v = (a * xx + u0) * over, (b * xx + v0) * over
         if repeat:
             u -= source_x * np.floor(u / source_x)
             v -= source_y * np.floor(v / source_y)
-        inside = (u >= F(0)) & (v >= F(0)) & (u <= source_x) & (v <= source_y) & (w > F(0))
-        cover[x] = np.uint32(inside)
         u = min(max(u * scale_x - F(0.5), F(0)), F(broad - 1))
         v = min(max(v * scale_y - F(0.5), F(0)), F(tall - 1))
         left, top = min(np.int32(u), last_x), min(np.int32(v), last_y)
@@ -213,22 +241,9 @@ def _coordinates(y, h, scale, tall, broad, repeat, place, x_share, y_share, cove
 
 
 @compiled
-def _within(y, h, cover):
-    """Takes the cover from what lies outside the clip's unit square."""
-    middle = F(y) + F(0.5)
-    u0, v0, w0 = F(h[1] * middle + h[2]), F(h[4] * middle + h[5]), F(h[7] * middle + h[8])
-    for x in range(len(cover)):
-        xx = F(np.int32(x)) + F(0.5)
-        w = F(h[6]) * xx + w0
-        u, v = F(h[0]) * xx + u0, F(h[3]) * xx + v0
-        inside = (u >= F(0)) & (v >= F(0)) & (u <= w) & (v <= w) & (cover[x] > 0)
-        cover[x] = np.uint32(inside)
-
-
-@compiled
-def _bilinear(upper, lower, x_share, y_share, row):
-    """Four pixels into one, for each of a row; `upper` and `lower` hold a pixel and its right neighbour."""
-    for x in range(len(row)):
+def _bilinear(upper, lower, x_share, y_share, count, row):
+    """Four pixels into one, `count` times; `upper` and `lower` hold a pixel and its right neighbour."""
+    for x in range(count):
         down, right = U(y_share[x]), U(x_share[x])
         up, left = U(256) - down, U(256) - right
         even = ((upper[x] & EVEN) * up + (lower[x] & EVEN) * down + HALF) >> U(8) & EVEN
@@ -240,12 +255,12 @@ def _bilinear(upper, lower, x_share, y_share, row):
 
 
 @compiled
-def _over(sampled, cover, opacity, by_alpha, row):
-    """Paints a row over another where it covers."""
+def _over(sampled, opacity, by_alpha, row):
+    """Paints a row over another, by `opacity` and, where asked, by its own alpha."""
     even, half = np.uint32(0x00FF00FF), np.uint32(0x00800080)
     for x in range(len(row)):
         new, old = sampled[x], row[x]
-        share = np.uint32(opacity) * cover[x]
+        share = np.uint32(opacity)
         if by_alpha:
             alpha = np.uint32(new >> np.uint32(24))
             share = np.uint32((share * np.uint32(alpha + (alpha >> np.uint32(7)))) >> np.uint32(8))

@@ -52,8 +52,8 @@ class Perspective(Op):
 
     def draw(self, view: View, rng: random.Random) -> None:
         most = self.distortion / 2
-        x = [rng.uniform(0, most) for _ in range(4)]
-        y = [rng.uniform(0, most) for _ in range(4)]
+        x = [rng.random() * most for _ in range(4)]
+        y = [rng.random() * most for _ in range(4)]
         corners = ((x[0], y[0]), (1 - x[1], y[1]), (1 - x[2], 1 - y[2]), (x[3], 1 - y[3]))
         view.transform(inverse(quad(corners)))
 
