@@ -163,13 +163,18 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
     place, x_share, y_share = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     upper, lower = np.zeros(room, np.uint64), np.zeros(room, np.uint64)
     sampled = np.empty(room, np.uint32)
+    edges = np.empty((10, 3))
+    known = _add_edges(through, broad / scale[0], tall / scale[1], repeat, edges, 0)
+    if clipped:
+        known = _add_edges(clip, 1.0, 1.0, False, edges, known)
     for y in range(height):
         row = out[y]
+        first, behind = _span(y, edges, known, width)
         if undermost:
-            row[:] = ground
-        first, behind = _span(y, through, broad / scale[0], tall / scale[1], repeat, 0, width)
-        if clipped:
-            first, behind = _span(y, clip, 1.0, 1.0, False, first, behind)
+            for x in range(first):
+                row[x] = ground
+            for x in range(max(first, behind), width):
+                row[x] = ground
         count = behind - first
         if count <= 0:
             continue
@@ -189,30 +194,41 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
 
 
 @compiled
-def _span(y, h, right, bottom, everywhere, first, behind):
-    """Which of the columns `first` to `behind` of row y lie before the eye and, unless `everywhere`, within (0, 0)
-    to (right, bottom): each edge is a straight line, which a row crosses once."""
-    middle = y + 0.5
-    x, y0 = h[1] * middle + h[2], h[4] * middle + h[5]
-    w = h[7] * middle + h[8]
-    first, behind = _beyond(h[6], w - HORIZON, first, behind)
-    if not everywhere:
-        first, behind = _beyond(h[0], x, first, behind)
-        first, behind = _beyond(right * h[6] - h[0], right * w - x, first, behind)
-        first, behind = _beyond(h[3], y0, first, behind)
-        first, behind = _beyond(bottom * h[6] - h[3], bottom * w - y0, first, behind)
-    return first, behind
+def _add_edges(h, right, bottom, everywhere, edges, known):
+    """Adds to the `known` edges (N, 3) those of what lies before the eye and, unless `everywhere`, of what a
+    homography maps to within (0, 0) and (right, bottom). Returns how many are known then."""
+    known = _add_edge(h[6], h[7], h[8] - HORIZON, edges, known)
+    if everywhere:
+        return known
+    known = _add_edge(h[0], h[1], h[2], edges, known)
+    known = _add_edge(right * h[6] - h[0], right * h[7] - h[1], right * h[8] - h[2], edges, known)
+    known = _add_edge(h[3], h[4], h[5], edges, known)
+    return _add_edge(bottom * h[6] - h[3], bottom * h[7] - h[4], bottom * h[8] - h[5], edges, known)
 
 
 @compiled
-def _beyond(slope, start, first, behind):
-    """The columns among `first` to `behind` at whose middle slope * x + start is not below 0."""
-    if slope == 0:
-        return first, (behind if start >= 0 else first)
-    edge = min(max(-start / slope - 0.5, first - 1.0), behind + 1.0)
-    if slope > 0:
-        return max(first, int(np.ceil(edge))), behind
-    return first, min(behind, int(np.floor(edge)) + 1)
+def _add_edge(a, b, c, edges, known):
+    """The straight edge of where a x + b y + c is not below 0, as: the side of it in a row (1 right, -1 left), and
+    the column where it crosses row y, slope * y + start. Where no row crosses it, 0, b and c."""
+    edges[known] = (0.0, b, c) if a == 0 else (1.0 if a > 0 else -1.0, -b / a, -c / a)
+    return known + 1
+
+
+@compiled
+def _span(y, edges, known, width):
+    """The columns of row y, the first and the one behind the last, whose middles no edge cuts off."""
+    first, behind = 0, width
+    for i in range(known):
+        side = edges[i, 0]
+        crossing = edges[i, 1] * (y + 0.5) + edges[i, 2]
+        column = min(max(crossing - 0.5, -1.0), width + 1.0)
+        if side > 0:
+            first = max(first, int(np.ceil(column)))
+        elif side < 0:
+            behind = min(behind, int(np.floor(column)) + 1)
+        elif crossing < 0:
+            behind = 0
+    return min(first, width), max(behind, 0)
 
 
 @compiled

@@ -37,7 +37,7 @@ class Crops:
         """Narrows a view to a part of what it shows."""
         height, width = view.size
         box_height, box_width = self._box(height, width, rng)
-        top, left = rng.uniform(0, height - box_height), rng.uniform(0, width - box_width)
+        top, left = rng.random() * (height - box_height), rng.random() * (width - box_width)
         if self.area == (1, 1):
             top, left = (height - box_height) / 2, (width - box_width) / 2
         view.crop(Window(left, top, left + box_width, top + box_height), (self.size, self.size))
