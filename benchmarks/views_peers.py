@@ -27,8 +27,8 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 UNLIKE = (
     "albumentations with INTER_LINEAR and kornia do not anti-alias when they shrink; all others do.",
     "lightly shrinks with bicubic weights, the others with linear ones or areas.",
-    f"torchvision and kornia blur with {KERNEL} x {KERNEL} weights always, albumentations and natviews with as many "
-    "as sigma asks for, lightly (Pillow) with boxes that come near.",
+    f"torchvision and kornia blur with {KERNEL} x {KERNEL} weights always; albumentations and natviews with as "
+    "many as sigma asks for; lightly (Pillow) with boxes that come near.",
     "albumentations' perspective zooms in, by normal distances of the corners (deviation .125); the others move "
     "them uniformly by up to .2. Around that torchvision and kornia are black; natviews shows the photo's rest.",
     "Here natviews blurs local views as widely as the peers do; its own DINO scales sigma with the view.",
