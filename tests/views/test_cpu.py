@@ -14,6 +14,7 @@ from torchvision.transforms.v2 import functional as reference
 
 from natviews.views import OPS, POLICIES, Shape, View, Window, policy, render, render_into
 from natviews.views.cpu import Normal
+from natviews.views.foreground import Foreground
 from natviews.views.geometry import Homography, inverse, onto, quad, scaling
 from natviews.views.ops import Crops, Rotate
 from natviews.views.pictures import Picture
@@ -353,6 +354,21 @@ def test_a_product_that_is_cut_out_stands_on_what_lies_beneath():
     picture = render([photo], [view])[0]
     assert (picture[50, 50] == (200, 30, 30)).all()
     assert (picture[5, 5] == (0, 0, 255)).all() and (picture[95, 50] == (0, 0, 255)).all()
+
+
+@pytest.mark.parametrize("how", [{"cut_out": True}, {"opacity": 0.25}])
+def test_a_translucent_layer_with_nothing_beneath_stands_on_the_borders_colour(how):
+    photo, mask = np.full((100, 100, 3), 250, np.uint8), np.zeros((100, 100), np.uint8)
+    cv2.circle(photo, (50, 50), 25, (200, 30, 30), -1)
+    cv2.circle(mask, (50, 50), 25, 1, -1)
+    photo[[0, -1]] = photo[:, [0, -1]] = 240
+    product = Picture(photo, Foreground((100, 100), Window(25, 25, 75, 75), mask, 1.0))
+    render([np.zeros((100, 100, 3), np.uint8)], [View(0, (100, 100))])  # what lay in memory before
+    view = View(0, (100, 100), [Layer(0, (1, 1e-9, 0, 0, 1, 0, 0, 0, 1), **how)])
+    picture = render([product], [view])[0].astype(float)
+    share = how.get("opacity", 1.0)
+    assert np.abs(picture[50, 50] - (share * np.array([200, 30, 30]) + (1 - share) * 240)).max() <= 2
+    assert np.abs(picture[10, 10] - (240 if "cut_out" in how else 242.5)).max() <= 2
 
 
 def test_a_view_may_show_several_photos(black_and_white):

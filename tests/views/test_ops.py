@@ -274,7 +274,7 @@ def test_watermarks_come_from_the_declared_pool_and_from_all_of_it():
     kinds = {pool: {v.layers[1].source for v in many(Watermark(pool=pool), 300)} for pool in ("train", "test")}
     assert {source.kind for source in kinds["train"]} == {"train mark"}
     assert {source.kind for source in kinds["test"]} == {"test mark"}
-    assert len(kinds["train"]) > 200
+    assert len(kinds["train"]) > 180  # of 300 draws from 500, 226 are expected to differ
 
 
 def collages(op: Collage, siblings: int = 6, others: int = 6, draws: int = DRAWS) -> list[View]:

@@ -9,11 +9,15 @@ from natviews.views.marks import mark
 from natviews.views.view import Drawn
 
 
-@lru_cache(maxsize=2048)
 def drawn(source: Drawn) -> np.ndarray:
     """The picture (h, w, 3) or (h, w, 4) uint8, read-only. Raises ValueError for an unknown kind."""
     if source.kind == "colour":
         return np.array([[[source.number >> shift & 15 for shift in (8, 4, 0)]]], np.uint8) * 17
+    return _made(source)
+
+
+@lru_cache(maxsize=1024)  # all that the operations draw from, about 100 MB: each takes milliseconds to make
+def _made(source: Drawn) -> np.ndarray:
     if source.kind == "ground":
         return ground(source.number)
     if source.kind in ("train mark", "test mark"):

@@ -87,7 +87,7 @@ def _halved(level: np.ndarray) -> np.ndarray:
     return cv2.resize(level, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def drawn_picture(source: Drawn) -> Picture:
     """A generated picture, ready to be sampled."""
     return Picture(drawn(source))

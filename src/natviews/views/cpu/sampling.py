@@ -163,6 +163,7 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
     place, x_share, y_share = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     upper, lower = np.zeros(room, np.uint64), np.zeros(room, np.uint64)
     sampled = np.empty(room, np.uint32)
+    whole = opacity == 256 and not by_alpha
     edges = np.empty((10, 3))
     known = _add_edges(through, broad / scale[0], tall / scale[1], repeat, edges, 0)
     if clipped:
@@ -171,7 +172,8 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
         row = out[y]
         first, behind = _span(y, edges, known, width)
         if undermost:
-            for x in range(first):
+            # What will be covered wholly needs no ground.
+            for x in range(first if whole else width):
                 row[x] = ground
             for x in range(max(first, behind), width):
                 row[x] = ground
@@ -186,7 +188,7 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
             lower[x] = _pair(pixels, p + broad)
         _bilinear(upper, lower, x_share, y_share, wide, sampled)
         seen = row[first:behind]
-        if opacity == 256 and not by_alpha:
+        if whole:
             for x in range(count):
                 seen[x] = sampled[x]
         else:

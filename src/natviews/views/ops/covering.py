@@ -13,7 +13,7 @@ from natviews.views.view import Drawn, Layer, View
 
 COLOURS = 4096
 """Plain colours there are to draw from: 16 levels of each channel."""
-MARKS, GROUNDS = 1000, 500
+MARKS, GROUNDS = 500, 200
 """How many generated watermarks and grounds there are to draw from."""
 
 
