@@ -77,16 +77,19 @@ def views(
 ) -> None:
     """Draw a contact sheet: products and what a policy makes of their photos, or what one operation does."""
     from natviews.catalog import pack, with_split
+    from natviews.progress import progress
     from natviews.report import op_sheet, policy_sheet, write_picture
     from natviews.views import load_policy, op_named
     from natviews.views.ops import Op
 
     shown = op_named(op) if op else load_policy(policy, size=size)  # refused before a photo is opened
     packed = with_split(pack(_opened(catalog, encoding), 512))
-    if isinstance(shown, Op):
-        write_picture(op_sheet(packed, shown, products=products, size=size, seed=seed), out)
-    else:
-        write_picture(policy_sheet(packed, shown, products=products, seed=seed, title=policy), out)
+    with progress("drawing views"):  # the first time the renderer is compiled, which takes some seconds
+        if isinstance(shown, Op):
+            sheet = op_sheet(packed, shown, products=products, size=size, seed=seed)
+        else:
+            sheet = policy_sheet(packed, shown, products=products, seed=seed, title=policy)
+    write_picture(sheet, out)
     print(out)
 
 
@@ -218,7 +221,8 @@ def _query(embeddings: "Embeddings", photo: str) -> "tuple[np.ndarray, np.ndarra
 
     with progress("loading torch"):
         from natviews.encoders import encode_file
-    return encode_file(Path(photo), embeddings.made_by), None
+    with progress("encoding the photo"):
+        return encode_file(Path(photo), embeddings.made_by), None
 
 
 def _tell(report: "Report", out: Path) -> None:

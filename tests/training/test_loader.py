@@ -61,6 +61,14 @@ def test_a_collage_names_the_products_that_it_shows_beside_the_rows_own(catalog)
         beside = {number for _, number in draw.others}
         shown = set(row) - {NOBODY}
         assert shown <= beside and draw.product not in shown
+        sizes = [
+            [packed.size(n) for n in rows] for rows in (draw.rows, draw.siblings, [n for n, _ in draw.others])
+        ]
+        views = every.draw(sizes[0], "", random.Random(repr(draw.rng_key)), siblings=sizes[1], others=sizes[2])
+        numbered = dict(
+            enumerate((number for _, number in draw.others), start=len(draw.rows) + len(draw.siblings))
+        )
+        assert shown == {numbered[n] for view in views for n in view.shown if n in numbered}
     # Of five cells beside the view, half show other products where the product has as many photos itself.
     assert (batch.distractors != NOBODY).float().mean() > 0.4
 

@@ -337,6 +337,16 @@ def test_a_mark_covers_where_it_is_opaque(black_and_white):
     assert np.abs(picture - expected).max() <= 2
 
 
+def test_a_mark_by_itself_lies_on_the_borders_colour():
+    from natviews.views.generated import drawn
+
+    source, photo = Drawn("train mark", 5), np.full((9, 9, 3), 200, np.uint8)
+    mark = drawn(source).astype(int)
+    view = View(0, mark.shape[:2], [Layer(source)])
+    expected = (mark[..., :3] * mark[..., 3:] + 200 * (255 - mark[..., 3:])) // 255
+    assert np.abs(render([photo], [view])[0] - expected).max() <= 3
+
+
 def test_a_repeated_layer_tiles_the_view(black_and_white):
     view = plain(size=40)
     chequers = np.kron([[0, 255], [255, 0]], np.ones((10, 10)))[..., None].repeat(3, axis=2).astype(np.uint8)

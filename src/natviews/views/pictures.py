@@ -1,4 +1,4 @@
-"""Pictures as both renderers sample them: RGBA levels, each half as large as the one before, and which to take."""
+"""Pictures as both renderers sample them: levels, each half as large as the one before, and which to take."""
 
 import math
 from functools import cached_property, lru_cache
@@ -114,6 +114,8 @@ def _is_plain_crop(layer: Layer, picture: Picture, size: tuple[int, int]) -> boo
     """Whether a layer shows a part of its picture along its axes and nothing from outside."""
     a, b, c, d, e, f, g, h, i = layer.homography
     if b or d or g or h or layer.clip or layer.opacity != 1 or layer.cut_out or layer.repeat:
+        return False
+    if picture.pixels.shape[2] == 4:  # translucent: something is to be seen beneath
         return False
     height, width = picture.size
     return (
