@@ -68,7 +68,14 @@ def test_only_training_imports_the_renderer_in_torch():
 def test_methods_see_neither_catalogue_nor_labels():
     for path in SOURCE.glob("methods/*.py"):
         rooms = {module.split(".")[1] for module in imports_of(path) if module.startswith("natviews.")}
-        assert rooms <= {"methods"}, path
+        assert rooms <= {"methods", "types"}, path
+        from_types = [
+            alias.name
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom) and node.module == "natviews.types"
+            for alias in node.names
+        ]
+        assert set(from_types) <= {"NatviewsError"}, path
 
 
 def loaded_by(code):

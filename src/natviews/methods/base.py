@@ -21,10 +21,11 @@ class Views(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """What is minimised, and named figures for the log."""
+    """What is minimised, named figures for the log, and the vectors (n, D) that tell whether it collapses."""
 
     total: Tensor
     parts: dict[str, Tensor] = {}  # noqa: RUF012 (never changed)
+    vectors: Tensor | None = None
 
 
 class Progress(NamedTuple):
@@ -37,6 +38,11 @@ class Progress(NamedTuple):
     @property
     def fraction(self) -> float:
         return self.step / self.steps
+
+    @property
+    def next_fraction(self) -> float:
+        """The fraction at the next step, for what is updated just before it."""
+        return (self.step + 1) / self.steps
 
 
 class Method(nn.Module, ABC):
@@ -71,3 +77,8 @@ class Method(nn.Module, ABC):
     def trained(self) -> nn.Module:
         """The encoder that gradients reach: the one to keep, unless that is a teacher's."""
         return self.encoder
+
+    @property
+    def constant_rate(self) -> nn.Module | None:
+        """The part whose learning rate does not fall."""
+        return None

@@ -11,16 +11,24 @@ Algorithm 1 of the paper. The last layer keeps still for the first epoch and gra
 by parameter, as in the official recipe.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
+from natviews.methods.distributed import mean_everywhere
 from natviews.methods.parts import by_size, cosine, follow, linear, mlp, teacher_of, width_of
+from natviews.types import NatviewsError
 
 
 class DINO(Method):
-    """Defaults are the official ViT-S/16 ones; `prototypes` should shrink with the data (65,536 is ImageNet's)."""
+    """Defaults are the official ViT-S/16 ones; `prototypes` should shrink with the data (65,536 is ImageNet's).
+
+    `literal` reads equation 5 of SkiLL (Verma et al.) to the letter: global views x teach local ones y alone, so
+    that x' and x" of a product never meet.
+    """
 
     centre: Tensor
 
@@ -29,6 +37,7 @@ class DINO(Method):
         encoder: nn.Module,
         *,
         prototypes: int = 65536,
+        literal: bool = False,
         hidden: int = 2048,
         bottleneck: int = 256,
         student_temperature: float = 0.1,
@@ -44,6 +53,7 @@ class DINO(Method):
         self.student = nn.Sequential(encoder, PrototypeHead(width_of(encoder), hidden, bottleneck, prototypes))
         self.teacher: nn.Sequential = teacher_of(self.student)
         self.register_buffer("centre", torch.zeros(prototypes))
+        self.literal = literal
         self.tau_s, self.tau_t = student_temperature, teacher_temperature
         self.tau_t_start, self.tau_t_epochs = warmup_teacher_temperature, warmup_teacher_epochs
         self.m, self.c, self.clip, self.freeze = momentum, centre_momentum, clip, freeze_last_layer_epochs
@@ -63,6 +73,8 @@ class DINO(Method):
         with torch.no_grad():
             g_t = self.teacher(torch.cat(views.globals)).float()  # (2B, K)
             P_t = F.softmax((g_t - self.centre) / tau_t, dim=1)
+        if self.literal and not views.locals:
+            raise NatviewsError("dino: literal needs local views; give the views some (views.locals).")
         # Views in the order given: global ones first, each (B, K).
         g_s = torch.cat([self.student(crops).float() for crops in by_size(views.globals + views.locals)])
         log_P_s = F.log_softmax(g_s / self.tau_s, dim=1).split(len(views.products))
@@ -70,16 +82,17 @@ class DINO(Method):
             -(x * v).sum(dim=1).mean()
             for i, x in enumerate(P_t.split(len(views.products)))
             for j, v in enumerate(log_P_s)
-            if i != j
+            if i != j and not (self.literal and j < len(views.globals))
         ]
         self._move_centre(g_t)
-        entropy = -(P_t * P_t.clamp_min(1e-12).log()).sum(dim=1).mean()
-        return Loss(torch.stack(pairs).mean(), {"teacher_entropy": entropy})
+        figures = {"teacher_entropy": entropy(P_t).mean(), "prototypes_entropy": entropy(P_t.mean(dim=0))}
+        vectors = F.normalize(g_s[: len(views.products)].detach(), dim=1)
+        return Loss(torch.stack(pairs).mean(), figures, vectors)
 
     @torch.no_grad()
     def _move_centre(self, g_t: Tensor) -> None:
         if self.training:
-            self.centre.lerp_(g_t.mean(dim=0), 1 - self.c)
+            self.centre.lerp_(mean_everywhere(g_t.mean(dim=0)), 1 - self.c)
 
     def before_step(self, progress: Progress) -> None:
         for parameter in self.student.parameters():
@@ -91,6 +104,11 @@ class DINO(Method):
 
     def after_step(self, progress: Progress) -> None:
         follow(self.teacher, self.student, cosine(self.m, 1.0, progress.fraction))
+
+
+def entropy(p: Tensor) -> Tensor:
+    """The entropy of distributions (..., K) as a share of the most it can be, ln K."""
+    return -(p * p.clamp_min(1e-12).log()).sum(dim=-1) / math.log(p.shape[-1])
 
 
 class PrototypeHead(nn.Module):

@@ -1,4 +1,4 @@
-"""What several methods are made of: projection heads, a teacher that follows its student, schedules."""
+"""What several methods are made of: heads, a teacher that follows its student, schedules, pairs of views."""
 
 import copy
 import math
@@ -6,17 +6,25 @@ from collections.abc import Iterator
 from typing import TypeVar, cast
 
 import torch
+from timm.layers import DropPath
 from torch import Tensor, nn
 
 
-def mlp(*sizes: int, norm: bool = True, activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
-    """Linear layers of these sizes with batch norm (unless not wanted) and an activation in between."""
+def mlp(
+    *sizes: int, norm: bool = True, last_norm: bool = False, activation: type[nn.Module] = nn.ReLU
+) -> nn.Sequential:
+    """Linear layers of these sizes with batch norm (unless not wanted) and an activation in between.
+
+    `last_norm` ends it in a batch norm without scale and shift.
+    """
     layers: list[nn.Module] = []
     for inside, outside in zip(sizes[:-2], sizes[1:-1], strict=True):
         layers += [nn.Linear(inside, outside, bias=not norm)]
         layers += [nn.BatchNorm1d(outside)] if norm else []
         layers += [activation()]
-    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
+    layers += [nn.Linear(sizes[-2], sizes[-1], bias=not last_norm)]
+    layers += [nn.BatchNorm1d(sizes[-1], affine=False)] if last_norm else []
+    return nn.Sequential(*layers)
 
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -28,8 +36,14 @@ def width_of(encoder: nn.Module) -> int:
 
 
 def teacher_of(student: Module) -> Module:
-    """A copy that starts equal and gets no gradient."""
-    return copy.deepcopy(student).requires_grad_(False)
+    """A copy that starts equal, gets no gradient and drops nothing, neither paths nor units."""
+    teacher = copy.deepcopy(student).requires_grad_(False)
+    for module in teacher.modules():
+        if isinstance(module, DropPath):
+            module.drop_prob = 0.0
+        elif isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return teacher
 
 
 @torch.no_grad()
@@ -56,3 +70,25 @@ def by_size(crops: list[Tensor]) -> Iterator[Tensor]:
     sizes = sorted({crop.shape[-1] for crop in crops}, reverse=True)
     for size in sizes:
         yield torch.cat([crop for crop in crops if crop.shape[-1] == size])
+
+
+def in_groups(network: nn.Module, x: Tensor, groups: int, *, shuffled: bool) -> Tensor:
+    """What the network makes of each row of x (B, ...), run in `groups` parts, of rows drawn at random if wished.
+
+    Batch norm has statistics of its own in every part. Where queries are run in order and keys shuffled, a row's
+    companions do not tell whose key it is: MoCo's shuffled batch norm (He et al., CVPR 2020, section 3.3), on
+    one device.
+    """
+    groups = max(1, min(groups, len(x) // 2))
+    order = (
+        torch.randperm(len(x), device=x.device)
+        if shuffled and groups > 1
+        else torch.arange(len(x), device=x.device)
+    )
+    made = torch.cat([network(part) for part in x[order].tensor_split(groups)])
+    return made[order.argsort()]
+
+
+def ordered_pairs(count: int) -> list[tuple[int, int]]:
+    """(i, j) of different views among `count`: (0, 1) and (1, 0) where there are two."""
+    return [(i, j) for i in range(count) for j in range(count) if i != j]

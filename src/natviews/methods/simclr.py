@@ -2,10 +2,11 @@
 
     z_1 .. z_2B <- project(encode(both views of B products)), on the unit sphere
     s_ij        = z_i . z_j / tau
-    l_ij        = - log  exp(s_ij) / sum over k != i of exp(s_ik)
-    L           = mean of l over the 2B positive pairs (i, j): the two views of one product
+    l_ij        = - log  exp(s_ij) / (exp(s_ij) + sum over negatives k of exp(s_ik))
+    L           = mean of l over the 2B positive pairs (i, j): two views of one product
 
-The paper's equation 1 and algorithm 1. Products are unique in a batch, so every other view is a negative.
+The paper's equation 1 and algorithm 1. Negatives are all views of other products, except those that a collage
+shows beside one another. With more than two views each further one is another positive.
 """
 
 import torch
@@ -13,36 +14,61 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
+from natviews.methods.contrast import Against, no_negatives, objective, share_nearer
+from natviews.methods.distributed import gather, gather_views
 from natviews.methods.parts import mlp, width_of
 
 
 class SimCLR(Method):
-    """Temperature 0.1 and a two-layer projection to 128, as in the paper's section 4 and appendix B."""
+    """Temperature 0.1 and a two-layer projection to 128, as in the paper's section 4 and appendix B.
+
+    `against` may be `decoupled` (small batches), `debiased` (negatives may be wrong) or `rince` (positives
+    may be wrong): see `natviews.methods.contrast`.
+    """
 
     def __init__(
-        self, encoder: nn.Module, *, temperature: float = 0.1, hidden: int = 2048, out: int = 128
+        self,
+        encoder: nn.Module,
+        *,
+        temperature: float = 0.1,
+        hidden: int = 2048,
+        out: int = 128,
+        against: Against = "infonce",
     ) -> None:
         super().__init__()
         self.online = encoder
         self.projector = mlp(width_of(encoder), hidden, out)
-        self.temperature = temperature
+        self.tau, self.against = temperature, against
 
     @property
     def encoder(self) -> nn.Module:
         return self.online
 
     def loss(self, views: Views, progress: Progress) -> Loss:
-        z = F.normalize(self.projector(self.online(torch.cat(views.globals))).float(), dim=1)  # (2B, out)
-        loss, accuracy = nt_xent(z, self.temperature)
-        return Loss(loss, {"pair_accuracy": accuracy})
+        z = F.normalize(self.projector(self.online(torch.cat(views.globals))).float(), dim=1)
+        z = torch.cat(gather_views(list(z.chunk(len(views.globals)))))  # (2B, out), view by view
+        distractors = None if views.distractors is None else gather(views.distractors)
+        loss, accuracy = nt_xent(z, gather(views.products), self.tau, self.against, distractors)
+        return Loss(loss, {"pair_accuracy": accuracy}, z.detach())
 
 
-def nt_xent(z: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """The normalised temperature-scaled cross-entropy of unit vectors (2B, D); row i pairs with i + B.
+def nt_xent(
+    z: Tensor,
+    products: Tensor,
+    temperature: float,
+    against: Against = "infonce",
+    distractors: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The normalised temperature-scaled cross-entropy of unit vectors z (VB, D): view 1 of B products, view 2...
 
-    Also returns the share of rows whose partner is their nearest.
+    `products` (B,) and `distractors` (B, N) say who is no negative. Also returns the share of rows whose
+    partner in the next view is nearer than all negatives.
     """
-    s = z @ z.T / temperature  # (2B, 2B)
-    s.fill_diagonal_(-torch.inf)  # k != i
-    partner = torch.arange(len(z), device=z.device).roll(len(z) // 2)
-    return F.cross_entropy(s, partner), (s.argmax(dim=1) == partner).float().mean()
+    rows, batch = len(z), len(products)
+    s = z @ z.T / temperature  # (VB, VB)
+    own = torch.arange(rows, device=z.device)
+    partners = torch.stack([own.roll(-batch * k) for k in range(1, rows // batch)], dim=1)  # (VB, V - 1)
+    barred = no_negatives(products, distractors, products)  # (B, B)
+    barred = (barred | barred.T).repeat(rows // batch, rows // batch)
+    positive, negatives = s.gather(1, partners), s.masked_fill(barred, -torch.inf)
+    return objective(against, temperature)(positive, negatives).mean(), share_nearer(positive, negatives)
