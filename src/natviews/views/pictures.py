@@ -10,6 +10,7 @@ import numpy as np
 from natviews.views.foreground import Foreground, foreground
 from natviews.views.generated import drawn
 from natviews.views.geometry import Homography
+from natviews.views.halving import halved_rgba
 from natviews.views.view import Drawn, Layer
 
 MOST_SHRUNK = 2.0
@@ -49,11 +50,13 @@ class Picture:
         return self._rgba[number, cut_out]
 
     def _as_rgba(self, number: int, cut_out: bool) -> np.ndarray:
-        if not cut_out and self.pixels.shape[2] == 3:
-            rgba = cv2.cvtColor(self.level(number), cv2.COLOR_RGB2RGBA)
+        opaque = not cut_out and self.pixels.shape[2] == 3
+        if number == 1 and opaque and not any(side % 2 for side in self.size):
+            rgba = halved_rgba(self.level(0))  # as below, in half the time
         elif number:
-            above = self.rgba(number - 1, cut_out)
-            rgba = _halved(above[..., None].view(np.uint8))
+            rgba = _halved(self.rgba(number - 1, cut_out)[..., None].view(np.uint8))
+        elif opaque:
+            rgba = cv2.cvtColor(self.level(0), cv2.COLOR_RGB2RGBA)
         else:
             rgba = np.dstack([self.pixels[..., :3], self.alpha])
         height, width = rgba.shape[:2]

@@ -7,7 +7,7 @@ and before a contrast or a blur, which need the whole picture.
 
 import numpy as np
 
-from natviews.views.cpu.compiled import compiled
+from natviews.views.compiled import compiled
 
 F = np.float32
 STRETCH = 2048

@@ -6,14 +6,10 @@ cannot carry from one lane to the next. Loops are split so that each either fetc
 then makes the computing ones wide (measured: 2.5 times OpenCV's warp of the same picture).
 """
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from natviews.views.cpu.compiled import compiled
+from natviews.views.compiled import compiled, unaligned
 
 WIDE = 32
 """Pixels that the compiled loops take at once; what is left over of a row is done one by one."""
@@ -28,25 +24,9 @@ LOW = U(0xFFFFFFFF)
 OPAQUE = np.uint32(0xFF000000)
 
 
-def _unaligned(bits: int, result: types.Type) -> Any:
-    """A function of an array and an index: `result`, of so many bits, from that element's first byte on."""
-
-    def typed(typing, array, index):
-        def generate(context, builder, signature, arguments):
-            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-            place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(bits).as_pointer())
-            value = builder.load(place)
-            value.align = 1
-            return value
-
-        return result(array, index), generate
-
-    return intrinsic(typed)
-
-
-_pair = _unaligned(64, types.uint64)
+_pair = unaligned(64, types.uint64)
 """Pixel `index` of an array of uint32 and the one after it."""
-_pixel = _unaligned(32, types.uint32)
+_pixel = unaligned(32, types.uint32)
 """The three bytes of a pixel from byte `index` on, and one byte more."""
 
 
