@@ -22,22 +22,22 @@ BRIGHTNESS, CONTRAST, SATURATION, HUE, GREY, GAINS, SOLARISE, BLUR = range(8)
 
 
 @compiled
-def develop(picture, codes, amounts, scratch):
-    """Runs the steps `codes` (N,) with their `amounts` (N, 3) over a picture (h, w) uint32, in place."""
+def develop(picture, steps, scratch):
+    """Runs steps (N, 4), each a code and its amounts, over a picture (h, w) uint32, in place."""
     planes = np.empty((3, STRETCH), np.float32)
-    begin = 0
-    for i in range(len(codes) + 1):
-        if i < len(codes) and codes[i] != CONTRAST and codes[i] != BLUR:
+    begin, end = 0, len(steps)
+    for i in range(end + 1):
+        contrast, blur = i < end and steps[i, 0] == CONTRAST, i < end and steps[i, 0] == BLUR
+        if i < end and not contrast and not blur:
             continue
         mean = F(0)
-        contrast = i < len(codes) and codes[i] == CONTRAST
         if begin < i or contrast:
-            mean = _run(picture, codes, amounts, begin, i, contrast, planes)
+            mean = _run(picture, steps, begin, i, contrast, planes)
         if contrast:
-            amounts[i, 1] = mean
+            steps[i, 2] = mean
             begin = i  # it runs with the steps after it
-        elif i < len(codes):
-            _blur(picture, amounts[i, 0], scratch)
+        elif blur:
+            _blur(picture, steps[i, 1], scratch)
             begin = i + 1
 
 
@@ -54,7 +54,7 @@ def normalise(picture, factors, offsets, out):
 
 
 @compiled
-def _run(picture, codes, amounts, begin, end, measured, planes):
+def _run(picture, steps, begin, end, measured, planes):
     """Steps begin to end over all pixels; the mean luminance afterwards where it is `measured`."""
     pixels = picture.ravel()
     total = 0.0
@@ -63,7 +63,7 @@ def _run(picture, codes, amounts, begin, end, measured, planes):
         red, green, blue = planes[0, : len(row)], planes[1, : len(row)], planes[2, : len(row)]
         _take_apart(row, red, green, blue)
         for i in range(begin, end):
-            _step(codes[i], amounts[i], red, green, blue)
+            _step(steps[i, 0], steps[i, 1:], red, green, blue)
         if measured:
             total += _luminance(red, green, blue)
         if begin < end:
