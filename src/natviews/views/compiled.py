@@ -20,12 +20,29 @@ def unaligned(bits: int, result: types.Type) -> Any:
 
     def typed(typing, array, index):
         def generate(context, builder, signature, arguments):
-            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-            place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(bits).as_pointer())
-            value = builder.load(place)
+            value = builder.load(_place(context, builder, signature, arguments, bits))
             value.align = 1
             return value
 
         return result(array, index), generate
 
     return intrinsic(typed)
+
+
+def store_unaligned(bits: int, kind: types.Type) -> Any:
+    """A function of an array, an index and a value: stores it, of so many bits, from that element's first byte on."""
+
+    def typed(typing, array, index, value):
+        def generate(context, builder, signature, arguments):
+            stored = builder.store(arguments[2], _place(context, builder, signature, arguments, bits))
+            stored.align = 1
+
+        return types.void(array, index, kind), generate
+
+    return intrinsic(typed)
+
+
+def _place(context, builder, signature, arguments, bits):
+    """Where the element lies that the first two arguments name, as the address of so many bits."""
+    data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+    return builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(bits).as_pointer())
