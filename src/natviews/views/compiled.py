@@ -30,7 +30,7 @@ def unaligned(bits: int, result: types.Type) -> Any:
 
 
 def store_unaligned(bits: int, kind: types.Type) -> Any:
-    """A function of an array, an index and a value: stores it, of so many bits, from that element's first byte on."""
+    """A function of an array, an index and a value, of so many bits, which it stores from that element on."""
 
     def typed(typing, array, index, value):
         def generate(context, builder, signature, arguments):
