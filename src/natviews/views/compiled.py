@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
+
+OPAQUE = np.uint32(0xFF000000)
+"""The alpha of a pixel that is one uint32: red lowest, then green, blue, alpha."""
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,20 +33,21 @@ def unaligned(bits: int, result: types.Type) -> Any:
     return intrinsic(typed)
 
 
-def store_unaligned(bits: int, kind: types.Type) -> Any:
-    """A function of an array, an index and a value, of so many bits, which it stores from that element on."""
+def _stored(typing, array, index, pixel):
+    def generate(context, builder, signature, arguments):
+        stored = builder.store(arguments[2], _place(context, builder, signature, arguments, 32))
+        stored.align = 1
 
-    def typed(typing, array, index, value):
-        def generate(context, builder, signature, arguments):
-            stored = builder.store(arguments[2], _place(context, builder, signature, arguments, bits))
-            stored.align = 1
-
-        return types.void(array, index, kind), generate
-
-    return intrinsic(typed)
+    return types.void(array, index, types.uint32), generate
 
 
 def _place(context, builder, signature, arguments, bits):
     """Where the element lies that the first two arguments name, as the address of so many bits."""
     data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
     return builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(bits).as_pointer())
+
+
+store_pixel: Any = intrinsic(_stored)
+"""Stores a pixel, one uint32, as byte `index` of an array of bytes and the three after it."""
+three_bytes = unaligned(32, types.uint32)
+"""The three bytes of a pixel from byte `index` of an array of bytes on, and one byte more."""

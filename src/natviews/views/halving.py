@@ -1,14 +1,8 @@
 """Halving of photos, compiled: a photo's first reads all of its pixels."""
 
 import numpy as np
-from numba import types
 
-from natviews.views.compiled import compiled, store_unaligned, unaligned
-
-OPAQUE = np.uint32(0xFF000000)
-_pixel = unaligned(32, types.uint32)
-"""The three bytes of a pixel from byte `index` on, and one byte more."""
-_store = store_unaligned(32, types.uint32)
+from natviews.views.compiled import OPAQUE, compiled, store_pixel, three_bytes
 
 
 def halved_evenly(photo: np.ndarray, channels: int) -> np.ndarray:
@@ -37,4 +31,4 @@ def _halve(photo, channels, out):
             means[j] = np.uint8(np.uint16(lefts + rights + 2) >> 2)
         row = out[y * width * channels :]
         for x in range(width):
-            _store(row, channels * x, _pixel(means, 6 * x) | OPAQUE)  # a fourth byte too many is stored over
+            store_pixel(row, channels * x, three_bytes(means, 6 * x) | OPAQUE)  # a byte too many is stored over

@@ -9,10 +9,10 @@ then makes the computing ones wide (measured: 2.5 times OpenCV's warp of the sam
 import numpy as np
 from numba import types
 
-from natviews.views.compiled import compiled, unaligned
+from natviews.views.compiled import OPAQUE, compiled, three_bytes, unaligned
 
 WIDE = 32
-"""Pixels that the compiled loops take at once; what is left over of a row is done one by one."""
+"""Pixels that the compiled loops take at once: a row is sampled in multiples of them."""
 
 F = np.float32
 HORIZON = F(1e-6)
@@ -21,13 +21,9 @@ U = np.uint64
 EVEN = U(0x00FF00FF00FF00FF)
 HALF = U(0x0080008000800080)
 LOW = U(0xFFFFFFFF)
-OPAQUE = np.uint32(0xFF000000)
-
 
 _pair = unaligned(64, types.uint64)
 """Pixel `index` of an array of uint32 and the one after it."""
-_pixel = unaligned(32, types.uint32)
-"""The three bytes of a pixel from byte `index` on, and one byte more."""
 
 
 @compiled
@@ -96,7 +92,7 @@ def _turn_over_bytes(source, length, out):
     for x in range(len(out)):
         column = out[x]
         for y in range(len(column)):
-            column[y] = _pixel(source, y * length + 3 * x) | OPAQUE
+            column[y] = three_bytes(source, y * length + 3 * x) | OPAQUE
 
 
 @compiled
