@@ -10,6 +10,7 @@ import numpy as np
 from natviews.views.foreground import Foreground, foreground
 from natviews.views.generated import drawn
 from natviews.views.geometry import Homography
+from natviews.views.halving import halved_evenly
 from natviews.views.view import Drawn, Layer
 
 MOST_SHRUNK = 2.0
@@ -49,11 +50,13 @@ class Picture:
         return self._rgba[number, cut_out]
 
     def _as_rgba(self, number: int, cut_out: bool) -> np.ndarray:
-        if not cut_out and self.pixels.shape[2] == 3:
-            rgba = cv2.cvtColor(self.level(number), cv2.COLOR_RGB2RGBA)
+        opaque = not cut_out and self.pixels.shape[2] == 3
+        if number == 1 and opaque and _is_even(self.pixels):
+            rgba = halved_evenly(self.level(0), 4)  # as below, in half the time
         elif number:
-            above = self.rgba(number - 1, cut_out)
-            rgba = _halved(above[..., None].view(np.uint8))
+            rgba = _halved(self.rgba(number - 1, cut_out)[..., None].view(np.uint8))
+        elif opaque:
+            rgba = cv2.cvtColor(self.level(0), cv2.COLOR_RGB2RGBA)
         else:
             rgba = np.dstack([self.pixels[..., :3], self.alpha])
         height, width = rgba.shape[:2]
@@ -83,8 +86,15 @@ class Picture:
 
 
 def _halved(level: np.ndarray) -> np.ndarray:
-    height, width = level.shape[:2]
+    height, width, channels = level.shape
+    if channels == 3 and _is_even(level):
+        return halved_evenly(level, 3)  # the same pixels in less time
     return cv2.resize(level, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
+
+
+def _is_even(level: np.ndarray) -> bool:
+    """Whether a half of it is made of whole pixels."""
+    return level.shape[0] % 2 == level.shape[1] % 2 == 0
 
 
 @lru_cache(maxsize=256)

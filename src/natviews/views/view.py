@@ -126,7 +126,8 @@ class View:
 
     def _through(self, in_view: Homography) -> None:
         for layer in self.layers:
-            layer.homography = after(layer.homography, in_view)
+            before = layer.homography
+            layer.homography = in_view if before is IDENTITY else after(before, in_view)
             if layer.clip is not None:
                 layer.clip = after(layer.clip, in_view)
 

@@ -7,10 +7,10 @@ and before a contrast or a blur, which need the whole picture.
 
 import numpy as np
 
-from natviews.views.cpu.compiled import compiled
+from natviews.views.compiled import compiled
 
 F = np.float32
-STRETCH = 2048
+STRETCH = 1024
 """Pixels that are changed together: three planes fit the nearest cache, and few are left over by wide steps."""
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
 """ITU-R BT.601's luminance, as torchvision and Pillow have it."""
@@ -22,38 +22,39 @@ BRIGHTNESS, CONTRAST, SATURATION, HUE, GREY, GAINS, SOLARISE, BLUR = range(8)
 
 
 @compiled
-def develop(picture, codes, amounts, scratch):
-    """Runs the steps `codes` (N,) with their `amounts` (N, 3) over a picture (h, w) uint32, in place."""
+def develop(picture, steps, scratch):
+    """Runs steps (N, 4), each a code and its amounts, over a picture (h, w) uint32, in place."""
     planes = np.empty((3, STRETCH), np.float32)
-    begin = 0
-    for i in range(len(codes) + 1):
-        if i < len(codes) and codes[i] != CONTRAST and codes[i] != BLUR:
+    begin, end = 0, len(steps)
+    for i in range(end + 1):
+        contrast, blur = i < end and steps[i, 0] == CONTRAST, i < end and steps[i, 0] == BLUR
+        if i < end and not contrast and not blur:
             continue
         mean = F(0)
-        contrast = i < len(codes) and codes[i] == CONTRAST
         if begin < i or contrast:
-            mean = _run(picture, codes, amounts, begin, i, contrast, planes)
+            mean = _run(picture, steps, begin, i, contrast, planes)
         if contrast:
-            amounts[i, 1] = mean
+            steps[i, 2] = mean
             begin = i  # it runs with the steps after it
-        elif i < len(codes):
-            _blur(picture, amounts[i, 0], scratch)
+        elif blur:
+            _blur(picture, steps[i, 1], scratch)
             begin = i + 1
 
 
 @compiled
 def normalise(picture, factors, offsets, out):
     """A picture (h, w) uint32 as `out` (3, h, w) float32: levels times a channel's factor, plus its offset."""
-    pixels = picture.ravel()
-    for channel in range(3):
-        plane, shift = out[channel].ravel(), np.uint32(8 * channel)
-        factor, offset = factors[channel], offsets[channel]
-        for i in range(len(pixels)):
-            plane[i] = F(np.int32(np.uint32(pixels[i] >> shift) & np.uint32(255))) * factor + offset
+    pixels, byte = picture.ravel(), np.uint32(255)
+    red, green, blue = out[0].ravel(), out[1].ravel(), out[2].ravel()
+    for i in range(len(pixels)):
+        pixel = pixels[i]
+        red[i] = F(np.int32(pixel & byte)) * factors[0] + offsets[0]
+        green[i] = F(np.int32(np.uint32(pixel >> np.uint32(8)) & byte)) * factors[1] + offsets[1]
+        blue[i] = F(np.int32(np.uint32(pixel >> np.uint32(16)) & byte)) * factors[2] + offsets[2]
 
 
 @compiled
-def _run(picture, codes, amounts, begin, end, measured, planes):
+def _run(picture, steps, begin, end, measured, planes):
     """Steps begin to end over all pixels; the mean luminance afterwards where it is `measured`."""
     pixels = picture.ravel()
     total = 0.0
@@ -62,7 +63,7 @@ def _run(picture, codes, amounts, begin, end, measured, planes):
         red, green, blue = planes[0, : len(row)], planes[1, : len(row)], planes[2, : len(row)]
         _take_apart(row, red, green, blue)
         for i in range(begin, end):
-            _step(codes[i], amounts[i], red, green, blue)
+            _step(steps[i, 0], steps[i, 1:], red, green, blue)
         if measured:
             total += _luminance(red, green, blue)
         if begin < end:
@@ -161,15 +162,15 @@ def _turn_hue(turns, red, green, blue):
         sixth = F(2) + (b - r) * over if value == g and value != r else sixth
         sixth = F(4) + (r - g) * over if value == b and value != r and value != g else sixth
         sixth += F(6) * turns
-        red[x] = value - chroma * _distance(F(5) + sixth)
-        green[x] = value - chroma * _distance(F(3) + sixth)
-        blue[x] = value - chroma * _distance(F(1) + sixth)
+        sixth -= F(6) * np.floor(sixth / F(6))
+        red[x] = value - chroma * _within_one(F(2) - abs(sixth - F(3)))
+        green[x] = value - chroma * _within_one(abs(sixth - F(2)) - F(1))
+        blue[x] = value - chroma * _within_one(abs(sixth - F(4)) - F(1))
 
 
 @compiled
-def _distance(sixths):
-    k = sixths - F(6) * np.floor(sixths / F(6))
-    return max(F(0), min(F(1), min(k, F(4) - k)))
+def _within_one(share):
+    return max(F(0), min(F(1), share))
 
 
 @compiled
@@ -210,14 +211,15 @@ def _blur_rows(source, weights, sums, out):
     height, width = source.shape
     radius, size = len(weights) - 1, len(sums)
     padded = np.empty(width + 2 * radius, np.uint32)
-    line = padded.view(np.uint8)
+    line, inner = padded.view(np.uint8), padded[radius : radius + width]
     begin = 4 * radius
     for y in range(height):
         row, line_of = out[y], source[y]
         for x in range(1, radius + 1):
             padded[radius - x] = line_of[_reflected(-x, width)]
             padded[radius + width - 1 + x] = line_of[_reflected(width - 1 + x, width)]
-        padded[radius : radius + width] = line_of
+        for x in range(width):  # several times as fast as assigning the slice
+            inner[x] = line_of[x]
         middle = line[begin : begin + size]
         for j in range(len(sums)):
             sums[j] = np.uint16(128 + weights[0] * middle[j])

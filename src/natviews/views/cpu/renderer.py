@@ -5,6 +5,7 @@ All geometry of a layer is one homography, so a photo is sampled once, however m
 
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -49,15 +50,19 @@ def render_into(
 ) -> None:
     """Renders each view into its `out`, (h, w, 3) uint8, or with `normal` (3, h, w) float32; contiguous."""
     pictures = [photo if isinstance(photo, Picture) else Picture(photo) for photo in photos]
-    if normal is not None:
-        mean, std = (np.array(values, np.float32) for values in normal)
-        factors, offsets = 1 / (255 * std), -mean / std
     for view, out in zip(views, outs, strict=True):
         canvas = _canvas(pictures, view)
         if normal is None:
             cv2.cvtColor(_as_bytes(canvas), cv2.COLOR_RGBA2RGB, dst=out)
         else:
-            normalise(canvas, factors, offsets, out)
+            normalise(canvas, *_scale(normal), out)
+
+
+@lru_cache(maxsize=8)
+def _scale(normal: Normal) -> tuple[np.ndarray, np.ndarray]:
+    """What a level of each channel is multiplied by, and what is added then: (3,) each."""
+    mean, std = (np.array(values, np.float32) for values in normal)
+    return 1 / (255 * std), -mean / std
 
 
 class _Memory(threading.local):
@@ -99,7 +104,7 @@ def _canvas(pictures: Sequence[Picture], view: View) -> np.ndarray:
         if steps[0][0] == "jpeg":
             _as_bytes(canvas)[..., :3] = recompressed(_as_bytes(canvas)[..., :3], int(steps[0][1]))
         else:
-            develop(canvas, *_as_arrays(steps), _memory.scratch(canvas.size))
+            develop(canvas, _as_array(steps), _memory.scratch(canvas.size))
     return canvas
 
 
@@ -124,10 +129,10 @@ def _paint(layer: Layer, picture: Picture, level: np.ndarray, ground: int | None
     paint(level, scale, layer.homography, clip, clipped, opacity, by_alpha, layer.repeat, *beneath, canvas)
 
 
-def _between_encodings(steps: Sequence[Step]) -> list[list[Step]]:
+def _between_encodings(steps: Sequence[Step]) -> Sequence[Sequence[Step]]:
     """The steps in runs; a JPEG step is a run of its own, for it leaves the compiled code."""
-    if not any(step[0] == "jpeg" for step in steps):
-        return [list(steps)] if steps else []
+    if "jpeg" not in [step[0] for step in steps]:
+        return [steps] if steps else []
     runs: list[list[Step]] = []
     for step in steps:
         if runs and step[0] != "jpeg" and runs[-1][0][0] != "jpeg":
@@ -137,13 +142,15 @@ def _between_encodings(steps: Sequence[Step]) -> list[list[Step]]:
     return runs
 
 
-def _as_arrays(steps: Sequence[Step]) -> tuple[np.ndarray, np.ndarray]:
-    """Codes (N,) and amounts (N, 3) of steps."""
+def _as_array(steps: Sequence[Step]) -> np.ndarray:
+    """Steps as (N, 4) float32: a code, then up to three amounts."""
+    numbers: list[float] = []  # in one list, of which numpy makes an array faster than of rows
     try:
-        codes = [CODES[str(step[0])] for step in steps]
+        for step in steps:
+            numbers += (CODES[step[0]], *step[1:], 0.0, 0.0)[:4]  # type: ignore[index, arg-type]
     except KeyError as unknown:
         raise ValueError(f"there is no step {unknown}; there are {', '.join(STEPS)}") from None
-    return np.array(codes), np.array([(*step[1:], 0.0, 0.0)[:3] for step in steps], np.float32)
+    return np.array(numbers, np.float32).reshape(-1, 4)
 
 
 def _as_bytes(canvas: np.ndarray) -> np.ndarray:

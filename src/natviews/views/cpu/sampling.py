@@ -6,17 +6,13 @@ cannot carry from one lane to the next. Loops are split so that each either fetc
 then makes the computing ones wide (measured: 2.5 times OpenCV's warp of the same picture).
 """
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from natviews.views.cpu.compiled import compiled
+from natviews.views.compiled import OPAQUE, compiled, three_bytes, unaligned
 
-WIDE = 64
-"""Pixels that the compiled loops take at once; what is left over of a row is done one by one."""
+WIDE = 32
+"""Pixels that the compiled loops take at once: a row is sampled in multiples of them."""
 
 F = np.float32
 HORIZON = F(1e-6)
@@ -25,29 +21,9 @@ U = np.uint64
 EVEN = U(0x00FF00FF00FF00FF)
 HALF = U(0x0080008000800080)
 LOW = U(0xFFFFFFFF)
-OPAQUE = np.uint32(0xFF000000)
 
-
-def _unaligned(bits: int, result: types.Type) -> Any:
-    """A function of an array and an index: `result`, of so many bits, from that element's first byte on."""
-
-    def typed(typing, array, index):
-        def generate(context, builder, signature, arguments):
-            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-            place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(bits).as_pointer())
-            value = builder.load(place)
-            value.align = 1
-            return value
-
-        return result(array, index), generate
-
-    return intrinsic(typed)
-
-
-_pair = _unaligned(64, types.uint64)
+_pair = unaligned(64, types.uint64)
 """Pixel `index` of an array of uint32 and the one after it."""
-_pixel = _unaligned(32, types.uint32)
-"""The three bytes of a pixel from byte `index` on, and one byte more."""
 
 
 @compiled
@@ -116,7 +92,7 @@ def _turn_over_bytes(source, length, out):
     for x in range(len(out)):
         column = out[x]
         for y in range(len(column)):
-            column[y] = _pixel(source, y * length + 3 * x) | OPAQUE
+            column[y] = three_bytes(source, y * length + 3 * x) | OPAQUE
 
 
 @compiled
@@ -236,39 +212,44 @@ def _span(y, edges, known, width):
 @compiled
 def _coordinates(y, first, count, h, scale, tall, broad, repeat, place, x_share, y_share):
     """Where `count` pixels of row y from column `first` on lie: the upper left of four, the others' shares."""
-    middle, begin = F(y) + F(0.5), F(first) + F(0.5)
-    a, b, c = F(h[0]), F(h[3]), F(h[6])
-    u0, v0, w0 = F(h[1] * middle + h[2]), F(h[4] * middle + h[5]), F(h[7] * middle + h[8])
-    source_x, source_y = F(broad / scale[0]), F(tall / scale[1])
-    scale_x, scale_y = F(scale[0]), F(scale[1])
+    middle, begin = y + 0.5, F(first) + F(0.5)
+    across, down = 256 * scale[0], 256 * scale[1]  # in 256ths of a level's px
+    a, u0 = F(h[0] * across), F((h[1] * middle + h[2]) * across)
+    b, v0 = F(h[3] * down), F((h[4] * middle + h[5]) * down)
+    c, w0 = F(h[6]), F(h[7] * middle + h[8])
+    period_x, period_y = F(256 * broad), F(256 * tall)
+    farthest_x, farthest_y = F(256 * (broad - 1)), F(256 * (tall - 1))
     last_x, last_y = np.int32(broad - 2), np.int32(tall - 2)
     for x in range(count):
         xx = F(np.int32(x)) + begin
-        w = c * xx + w0
-        over = F(1) / (w if abs(w) > HORIZON else HORIZON)
+        over = F(1) / max(c * xx + w0, HORIZON)
         u, v = (a * xx + u0) * over, (b * xx + v0) * over
         if repeat:
-            u -= source_x * np.floor(u / source_x)
-            v -= source_y * np.floor(v / source_y)
-        u = min(max(u * scale_x - F(0.5), F(0)), F(broad - 1))
-        v = min(max(v * scale_y - F(0.5), F(0)), F(tall - 1))
-        left, top = min(np.int32(u), last_x), min(np.int32(v), last_y)
+            u -= period_x * np.floor(u / period_x)
+            v -= period_y * np.floor(v / period_y)
+        right = np.int32(min(max(u - F(128), F(0)), farthest_x))
+        below = np.int32(min(max(v - F(128), F(0)), farthest_y))
+        left, top = min(np.int32(right >> 8), last_x), min(np.int32(below >> 8), last_y)
         place[x] = np.uint32(top * np.int32(broad) + left)
-        x_share[x] = np.uint32((u - F(left)) * F(256))
-        y_share[x] = np.uint32((v - F(top)) * F(256))
+        x_share[x] = np.uint32(right - np.int32(left << 8))
+        y_share[x] = np.uint32(below - np.int32(top << 8))
 
 
 @compiled
 def _bilinear(upper, lower, x_share, y_share, count, row):
-    """Four pixels into one, `count` times; `upper` and `lower` hold a pixel and its right neighbour."""
+    """Four pixels into one, `count` times; `upper` and `lower` hold a pixel and its right neighbour.
+
+    A mixture is a + (b - a) share: what a lane borrows from the next in the difference, the sum pays back.
+    """
     for x in range(count):
         down, right = U(y_share[x]), U(x_share[x])
-        up, left = U(256) - down, U(256) - right
-        even = ((upper[x] & EVEN) * up + (lower[x] & EVEN) * down + HALF) >> U(8) & EVEN
-        odd = (((upper[x] >> U(8)) & EVEN) * up + ((lower[x] >> U(8)) & EVEN) * down + HALF) >> U(8) & EVEN
+        even, even_below = upper[x] & EVEN, lower[x] & EVEN
+        odd, odd_below = (upper[x] >> U(8)) & EVEN, (lower[x] >> U(8)) & EVEN
+        even = (((even << U(8)) + (even_below - even) * down + HALF) >> U(8)) & EVEN
+        odd = (((odd << U(8)) + (odd_below - odd) * down + HALF) >> U(8)) & EVEN
         lefts = (even & LOW) | (odd << U(32))
         rights = (even >> U(32)) | (odd & ~LOW)
-        both = ((lefts * left + rights * right + HALF) >> U(8)) & EVEN
+        both = (((lefts << U(8)) + (rights - lefts) * right + HALF) >> U(8)) & EVEN
         row[x] = np.uint32(both | (both >> U(24)))
 
 

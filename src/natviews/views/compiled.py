@@ -1,0 +1,53 @@
+"""How the loops over pixels are compiled."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+OPAQUE = np.uint32(0xFF000000)
+"""The alpha of a pixel that is one uint32: red lowest, then green, blue, alpha."""
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiled for this machine when first called and kept beside the source (or in the user's cache, where that
+    may not be written); runs without the GIL. Arithmetic may be reordered: no pixel is infinite or NaN."""
+    made: Callable[..., Any] = njit(nogil=True, cache=True, error_model="numpy", fastmath=True)(function)
+    return made
+
+
+def unaligned(bits: int, result: types.Type) -> Any:
+    """A function of an array and an index: `result`, of so many bits, from that element's first byte on."""
+
+    def typed(typing, array, index):
+        def generate(context, builder, signature, arguments):
+            value = builder.load(_place(context, builder, signature, arguments, bits))
+            value.align = 1
+            return value
+
+        return result(array, index), generate
+
+    return intrinsic(typed)
+
+
+def _stored(typing, array, index, pixel):
+    def generate(context, builder, signature, arguments):
+        stored = builder.store(arguments[2], _place(context, builder, signature, arguments, 32))
+        stored.align = 1
+
+    return types.void(array, index, types.uint32), generate
+
+
+def _place(context, builder, signature, arguments, bits):
+    """Where the element lies that the first two arguments name, as the address of so many bits."""
+    data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+    return builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(bits).as_pointer())
+
+
+store_pixel: Any = intrinsic(_stored)
+"""Stores a pixel, one uint32, as byte `index` of an array of bytes and the three after it."""
+three_bytes = unaligned(32, types.uint32)
+"""The three bytes of a pixel from byte `index` of an array of bytes on, and one byte more."""
