@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from natviews.encoders.head import Whitening, within_product_covariance
+from natviews.encoders.head import Whitening, within_product_scatter
 from natviews.types import NatviewsError
 
 
@@ -25,7 +25,8 @@ def test_the_covariance_is_that_of_photos_about_their_products_mean():
     for product in np.unique(products):
         own = features[products == product].astype(float)
         expected += (own - own.mean(0)).T @ (own - own.mean(0))
-    assert np.allclose(within_product_covariance(features, products), expected / (len(features) - 5))
+    scatter, freedom = within_product_scatter(features, products)
+    assert np.allclose(scatter, expected) and freedom == len(features) - 5
 
 
 def test_products_with_one_photo_say_nothing_about_variation():
@@ -33,14 +34,18 @@ def test_products_with_one_photo_say_nothing_about_variation():
     lone = np.arange(50).astype(str)
     more = np.concatenate([features, unit(np.random.default_rng(1).normal(size=(50, 12)))])
     names = np.concatenate([products, np.char.add("lone", lone)])
-    assert np.allclose(within_product_covariance(more, names), within_product_covariance(features, products))
+    for ours, alone in zip(
+        within_product_scatter(more, names), within_product_scatter(features, products), strict=True
+    ):
+        assert np.allclose(ours, alone)
 
 
 def test_without_shrinkage_photos_of_a_product_scatter_alike_in_every_direction():
     features, products = listings()
     head = Whitening.fit(features, products, shrinkage=0.0)
     moved = (features - head.mean.numpy()) @ head.matrix.numpy()
-    assert np.allclose(within_product_covariance(moved, products), np.eye(12), atol=0.02)
+    scatter, freedom = within_product_scatter(moved, products)
+    assert np.allclose(scatter / freedom, np.eye(12), atol=0.02)
 
 
 def test_full_shrinkage_only_moves_and_scales():
@@ -73,3 +78,31 @@ def test_fewer_photos_than_dimensions_still_give_finite_unit_vectors():
 def test_no_product_with_two_photos_is_refused():
     with pytest.raises(NatviewsError, match="No product has two photos"):
         Whitening.fit(unit(np.random.default_rng(0).normal(size=(4, 3))), np.arange(4).astype(str), shrinkage=0.3)
+
+
+@pytest.mark.parametrize("shrinkage", [0.1, 0.8])
+def test_a_head_takes_in_new_products_as_if_it_had_been_fitted_on_all(shrinkage):
+    features, products = listings(products=120)
+    parts = np.array_split(np.arange(len(features)), 3)  # 40 products of 4 photos each
+    head = Whitening.fit(features[parts[0]], products[parts[0]], shrinkage=shrinkage)
+    for part in parts[1:]:
+        head = head.updated(features[part], products[part])
+    whole = Whitening.fit(features, products, shrinkage=shrinkage)
+    for key, value in whole.state_dict().items():
+        assert np.allclose(head.state_dict()[key], value, rtol=1e-3, atol=1e-4), key
+    assert np.abs(head.vectors(features) - whole.vectors(features)).max() < 1e-3
+
+
+def test_new_products_of_one_photo_move_the_mean_alone():
+    features, products = listings(products=50)
+    head = Whitening.fit(features, products, shrinkage=0.3)
+    lone = unit(np.random.default_rng(2).normal(size=(100, 12)) + 5)
+    updated = head.updated(lone, np.arange(100).astype(str))
+    assert np.allclose(updated.matrix, head.matrix, rtol=1e-3, atol=1e-4)
+    assert np.allclose(updated.mean, np.concatenate([features, lone]).mean(0), atol=1e-5)
+
+
+def test_a_head_that_has_forgotten_how_photos_vary_cannot_be_updated():
+    features, products = listings(products=5)
+    with pytest.raises(NatviewsError, match="cannot be updated"):
+        Whitening.fit(features, products, shrinkage=1.0).updated(features, products)

@@ -130,3 +130,49 @@ def test_companions_change_nothing_else_that_is_drawn():
     with_companions = draws(PairSampler(catalog, pairing="natural", batch=6, seed=0, companions=3))
     rows = [[draw.rows for batch in made for draw in batch] for made in (plain, with_companions)]
     assert rows[0] == rows[1]
+
+
+def test_with_more_views_as_many_photos_of_a_product_are_drawn_as_it_has():
+    catalog = shop([1, 2, 3, 6])
+    for batch in draws(PairSampler(catalog, pairing="natural", batch=4, seed=0, views=4), epochs=5):
+        for draw in batch:
+            photos = {1: 1, 2: 2, 3: 3, 6: 4}[(catalog.product_ids == catalog.product_ids[draw.rows[0]]).sum()]
+            assert len(set(draw.rows)) == len(draw.rows) == photos
+
+
+def typed_shop(counts):
+    """Products of two photos, so many of each type."""
+    types = [kind for kind, count in counts.items() for _ in range(count)]
+    rows = [(f"{p}_{v}.jpg", f"p{p}", f"p{p}", "0", kind) for p, kind in enumerate(types) for v in range(2)]
+    names = ("image", "product_id", "dup_group", "near_dup_within", "product_type")
+    return Catalog(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), None)
+
+
+def test_within_a_column_batches_are_of_one_value_as_far_as_they_can_be():
+    catalog = typed_shop({"dress": 21, "shirt": 17, "hat": 3, "shoe": 2})
+    sampler = PairSampler(catalog, pairing="natural", batch=8, seed=0, within="product_type")
+    for epoch in range(5):
+        kinds = [
+            [catalog.product_types[draw.rows[0]] for draw in sampler.draw(epoch * sampler.steps_per_epoch + step)]
+            for step in range(sampler.steps_per_epoch)
+        ]
+        pure = sorted(batch[0] for batch in kinds if len(set(batch)) == 1)
+        assert pure == ["dress", "dress", "shirt", "shirt"]
+        assert len(kinds) == 5  # and one of what is left of each
+
+
+def test_within_a_column_no_product_comes_twice_and_every_one_comes_in_time():
+    catalog = typed_shop({"dress": 21, "shirt": 17, "hat": 3, "shoe": 2})
+    sampler = PairSampler(catalog, pairing="natural", batch=8, seed=0, within="product_type")
+    seen = set()
+    for epoch in range(30):
+        products = [draw.product for s in range(sampler.steps_per_epoch) for draw in sampler.draw(epoch * 5 + s)]
+        assert len(products) == len(set(products)) == 40
+        seen |= set(products)
+    assert len(seen) == 43
+
+
+def test_without_a_column_batches_mix_everything():
+    catalog = typed_shop({"dress": 40, "shirt": 40})
+    sampler = PairSampler(catalog, pairing="natural", batch=20, seed=0)
+    assert all(len({catalog.product_types[d.rows[0]] for d in batch}) == 2 for batch in draws(sampler))

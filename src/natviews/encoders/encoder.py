@@ -21,6 +21,7 @@ from natviews.config import check, did_you_mean
 from natviews.encoders.head import Whitening
 from natviews.encoders.memory import keep_freed_memory
 from natviews.encoders.small import SmallNet
+from natviews.encoders.stages import stages, stages_width
 from natviews.files import whole_file
 from natviews.types import NatviewsError
 from natviews.views import Preparation, View, Window, render
@@ -37,8 +38,9 @@ class Architecture:
 
     `name` is `small` or any timm name; `size` the side in px it is used at; `crop` the share of the
     photo's shorter side that is shown (0.875: shorter side to 256, centre 224); `mean` and `std` per RGB
-    channel on a 0..1 scale, the backbone's own where not given; `batchnorm` whether its statistics move
-    in training; `preparation` what is done to a photo first (`natviews.views.Preparation`; None: nothing);
+    channel on a 0..1 scale, the backbone's own where not given; `features` whether the last stage's alone are
+    taken or those of all stages (`natviews.encoders.stages`); `batchnorm` whether its statistics move in
+    training; `preparation` what is done to a photo first (`natviews.views.Preparation`; None: nothing);
     `options` go to timm (such as `pad_type: same`).
     """
 
@@ -47,6 +49,7 @@ class Architecture:
     crop: float = 0.875
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+    features: Literal["last", "stages"] = "last"
     batchnorm: Literal["moving", "frozen"] = "moving"
     precision: Precision = "float32"
     preparation: dict[str, Any] | None = None
@@ -79,6 +82,8 @@ class Encoder(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.backbone = _backbone(architecture, pretrained)
+        in_stages = architecture.features == "stages"
+        self.dim = stages_width(self.backbone) if in_stages else cast(int, self.backbone.num_features)
         self.head: Whitening | None = None
         statistics = _colour_statistics(architecture, self.backbone)
         for name, values in zip(("mean", "std"), statistics, strict=True):
@@ -102,10 +107,6 @@ class Encoder(nn.Module):
         return encoder
 
     @property
-    def dim(self) -> int:
-        return cast(int, self.backbone.num_features)
-
-    @property
     def size(self) -> int:
         return self.architecture.size
 
@@ -114,7 +115,7 @@ class Encoder(nn.Module):
         return next(self.backbone.parameters()).device
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.backbone(x)
+        return stages(self.backbone, x) if self.architecture.features == "stages" else self.backbone(x)
 
     def train(self, mode: bool = True) -> "Encoder":
         """Training mode; batch norm keeps its statistics where the architecture says `frozen`."""

@@ -25,10 +25,24 @@ class SmallNet(nn.Module):
             Residual(4 * width, 8 * width, stride=2),
         )
         self.num_features = 8 * width
+        self.feature_info = [
+            {"num_chs": width * times, "reduction": by} for times, by in ((1, 2), (2, 4), (4, 8), (8, 16))
+        ]
 
     def forward(self, x: Tensor) -> Tensor:
-        maps = self.stages(self.stem(x))  # (B, 8 width, S / 16, S / 16)
+        return self.forward_head(self.stages(self.stem(x)))
+
+    def forward_head(self, maps: Tensor, pre_logits: bool = True) -> Tensor:
+        """(B, 8 width, S / 16, S / 16) -> (B, 8 width)."""
         return maps.mean(dim=(2, 3)) + maps.amax(dim=(2, 3))
+
+    def forward_intermediates(self, x: Tensor, indices: list[int] | None = None) -> tuple[Tensor, list[Tensor]]:
+        """The last maps, and those of the stages before it, as timm's networks give them."""
+        maps = [self.stem(x)]
+        for stage in self.stages:
+            maps.append(stage(maps[-1]))
+        ends = maps[0], maps[2], maps[4], maps[5]
+        return maps[-1], [ends[i] for i in indices or range(len(ends))]
 
 
 class Residual(nn.Module):

@@ -76,7 +76,8 @@ class DINO(Method):
         if self.literal and not views.locals:
             raise NatviewsError("dino: literal needs local views; give the views some (views.locals).")
         # Views in the order given: global ones first, each (B, K).
-        g_s = torch.cat([self.student(crops).float() for crops in by_size(views.globals + views.locals)])
+        features = torch.cat([self.student[0](crops) for crops in by_size(views.globals + views.locals)])
+        g_s = self.student[1](features).float()
         log_P_s = F.log_softmax(g_s / self.tau_s, dim=1).split(len(views.products))
         pairs = [
             -(x * v).sum(dim=1).mean()
@@ -86,7 +87,7 @@ class DINO(Method):
         ]
         self._move_centre(g_t)
         figures = {"teacher_entropy": entropy(P_t).mean(), "prototypes_entropy": entropy(P_t.mean(dim=0))}
-        vectors = F.normalize(g_s[: len(views.products)].detach(), dim=1)
+        vectors = F.normalize(features[: len(views.products)].detach().float(), dim=1)
         return Loss(torch.stack(pairs).mean(), figures, vectors)
 
     @torch.no_grad()

@@ -43,6 +43,5 @@ class Siamese(Method):
         positives, negatives = same.square() / 2, (F.relu(self.m - apart).square() / 2)[~barred]
         total = torch.cat([positives, negatives]).mean()
         easy = (apart > self.m).float().mean()
-        return Loss(
-            total, {"easy_negatives": easy, "distance_apart": apart.mean(), "distance_same": same.mean()}, None
-        )
+        figures = {"easy_negatives": easy, "distance_apart": apart.mean(), "distance_same": same.mean()}
+        return Loss(total, figures, F.normalize(torch.cat([g_1, g_2]).detach(), dim=1))

@@ -22,6 +22,7 @@ from natviews.methods import Method, Progress, Views
 from natviews.methods.parts import cosine
 from natviews.progress import progress
 from natviews.training.checkpoints import load_checkpoint, save_checkpoint
+from natviews.training.collapse import Watch
 from natviews.training.loader import Batch, batches
 from natviews.training.measuring import HEADLINE, features_of, measure
 from natviews.training.recipe import Recipe, Schedule
@@ -64,7 +65,9 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
         pairing=recipe.pairing,
         batch=schedule.batch,
         seed=schedule.seed,
+        views=policy.globals.count,
         companions=policy.companions,
+        within=schedule.within,
     )
     steps = schedule.epochs * sampler.steps_per_epoch
     measured = {round((i + 1) * steps / schedule.measures) for i in range(schedule.measures)}
@@ -73,7 +76,7 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
         begun, best = _resume(folder, method.module, optimiser)
     if begun == 0 and held_out is not None:
         best = _measure(fabric, folder, method.module, held_out, 0, best)
-    saved_at = time.monotonic()
+    saved_at, watch = time.monotonic(), Watch(steps)
     on_device = schedule.render == "device" or (schedule.render == "auto" and fabric.device.type != "cpu")
     accelerator = fabric.device if on_device else None
     stream = batches(
@@ -84,7 +87,8 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
         asked = time.perf_counter()
         for step, batch in enumerate(stream, start=begun):
             waited = time.perf_counter() - asked
-            figures = _step(fabric, method, optimiser, schedule, batch, Progress(step, steps, sampler.epoch(step)))
+            now = Progress(step, steps, sampler.epoch(step))
+            figures = _step(fabric, method, optimiser, schedule, batch, now, watch)
             taken = time.perf_counter() - asked
             figures |= {"seconds": taken, "waiting": waited / taken}  # the latter: the share without views
             _log(fabric, folder, step, figures)
@@ -115,7 +119,7 @@ def _set_up(recipe: Recipe, start: Encoder, out: Path) -> tuple[Fabric, Any, Any
 
 
 def _step(
-    fabric: Fabric, method: Any, optimiser: Any, schedule: Schedule, batch: Batch, now: Progress
+    fabric: Fabric, method: Any, optimiser: Any, schedule: Schedule, batch: Batch, now: Progress, watch: Watch
 ) -> dict[str, float]:
     """One step of training; returns the figures to log."""
     _set_rates(optimiser, schedule, now)
@@ -130,19 +134,29 @@ def _step(
     optimiser.zero_grad(set_to_none=True)
     method.module.after_step(now)
     parts = {name: value.item() for name, value in loss.parts.items()}
+    parts |= watch.look(now.step, loss)
     return {"epoch": now.epoch, "loss": loss.total.item(), "lr": optimiser.param_groups[0]["lr"], **parts}
 
 
 def _optimiser(method: Method, schedule: Schedule) -> torch.optim.Optimizer:
-    """The method's trainable parameters in four groups: encoder or not, decayed or not."""
+    """The method's trainable parameters in groups: encoder or not, decayed or not, of constant rate or not."""
     ours = {id(parameter) for parameter in method.trained.parameters()}
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    constant = (
+        {id(parameter) for parameter in method.constant_rate.parameters()} if method.constant_rate else set()
+    )
+    groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for parameter in method.parameters():
         if parameter.requires_grad:
-            groups.setdefault((id(parameter) in ours, parameter.ndim > 1), []).append(parameter)
+            kind = (id(parameter) in ours, parameter.ndim > 1, id(parameter) in constant)
+            groups.setdefault(kind, []).append(parameter)
     settings: list[dict[str, Any]] = [
-        {"params": parameters, "rate": 1.0 if of_encoder else schedule.head_lr, "decayed": decayed}
-        for (of_encoder, decayed), parameters in groups.items()
+        {
+            "params": parameters,
+            "rate": 1.0 if of_encoder else schedule.head_lr,
+            "decayed": decayed,
+            "constant": constantly,
+        }
+        for (of_encoder, decayed, constantly), parameters in groups.items()
     ]
     if schedule.optimiser == "sgd":
         return torch.optim.SGD(settings, lr=schedule.lr, momentum=0.9)
@@ -158,7 +172,7 @@ def _set_rates(optimiser: Any, schedule: Schedule, now: Progress) -> None:
         factor = cosine(1.0, 0.0, (now.fraction - warm) / (1 - warm))
     decay = cosine(*schedule.weight_decay, now.fraction)
     for group in optimiser.param_groups:
-        group["lr"] = schedule.lr * group["rate"] * factor
+        group["lr"] = schedule.lr * group["rate"] * (1.0 if group["constant"] else factor)
         group["weight_decay"] = decay if group["decayed"] else 0.0
 
 

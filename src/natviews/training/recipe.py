@@ -21,7 +21,8 @@ Pairing = Literal["natural", "augmented", "both"]
 class Schedule:
     """How long and how fast to train.
 
-    `batch` is in products; `epochs` passes over all products; `lr` is the peak, reached linearly over
+    `batch` is in products, of one kind where `within` names a column (`product_type` for SkiLL; a shop's for
+    negatives that are hard); `epochs` passes over all products; `lr` is the peak, reached linearly over
     `warmup_epochs` and then falling to zero on a cosine; `weight_decay` goes from its first to its second
     value on a cosine and spares biases and norms; `head_lr` multiplies the rate of all that is not the
     encoder; `clip` bounds the gradient's norm (0: not); `measures` is how often held-out products are
@@ -31,6 +32,7 @@ class Schedule:
 
     epochs: int = 100
     batch: int = 128
+    within: str = ""
     optimiser: Literal["adamw", "sgd"] = "adamw"
     lr: float = 1e-3
     head_lr: float = 1.0

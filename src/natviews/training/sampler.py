@@ -1,4 +1,4 @@
-"""Which photos make the views of a step: two photos of one product, one photo twice, or either."""
+"""Which photos make the views of a step: different photos of one product, one photo twice, or either."""
 
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,8 @@ from natviews.types import NatviewsError
 
 @dataclass(frozen=True)
 class Draw:
-    """What one row of a batch shows: photos `rows` (one, or two) of the product numbered `product`."""
+    """What one row of a batch shows: photos `rows`, as many as there are views or fewer, of the product numbered
+    `product`."""
 
     product: int
     rows: tuple[int, ...]
@@ -26,13 +27,26 @@ class Draw:
 class PairSampler:
     """Draws batches in which no two rows show the same product, nor two near-identical ones.
 
-    `natural`: two photos of the product, or one twice where it has no second; `augmented`: one photo
-    twice; `both`: either, at random. An epoch takes every product once. The catalogue needs the columns
-    `dup_group` and `near_dup_within`: one product of a group is taken per epoch, near-copies never. With
-    every row come up to `companions` siblings and as many photos of other products, for collages.
+    `natural`: `views` photos of the product, or as many as it has, which take turns; `augmented`: one photo;
+    `both`: either, at random. An epoch takes every product once. With `within`, a column's name, the products of
+    a batch share its value wherever enough products do; the others are put together, neighbours in value.
+
+    The catalogue needs the columns `dup_group` and `near_dup_within`: one product of a group is taken per
+    epoch, near-copies never. With every row come up to `companions` siblings and as many photos of other
+    products, for collages.
     """
 
-    def __init__(self, catalog: Catalog, *, pairing: Pairing, batch: int, seed: int, companions: int = 0) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        pairing: Pairing,
+        batch: int,
+        seed: int,
+        views: int = 2,
+        companions: int = 0,
+        within: str = "",
+    ) -> None:
         fresh = np.flatnonzero(catalog.column("near_dup_within") != "1")
         products = {
             name: kept
@@ -47,7 +61,9 @@ class PairSampler:
         if len(self._groups) < 2:
             raise NatviewsError("Training needs at least two products; the split `train` has fewer.")
         self.batch = min(batch, len(self._groups))
-        self.pairing, self.seed, self.companions = pairing, seed, companions
+        self.pairing, self.seed, self.views, self.companions = pairing, seed, views, companions
+        kinds = catalog.column(within) if within else np.zeros(len(catalog), int)
+        self._kinds = np.array([kinds[rows[0][0]] for rows in self._groups])
         self.share_with_two = float(np.mean([len(rows) > 1 for rows in products.values()]))
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
 
@@ -64,16 +80,32 @@ class PairSampler:
         """The batch of this step; the same for the same seed, whatever was drawn before."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng([self.seed, 0, epoch]).permutation(len(self._groups)))
+            self._order = (epoch, self._ordered(np.random.default_rng([self.seed, 0, epoch])))
         numbers = self._order[1][position * self.batch : (position + 1) * self.batch]
         return [self._draw_one(int(number), (self.seed, 1, step, place)) for place, number in enumerate(numbers)]
+
+    def _ordered(self, rng: np.random.Generator) -> np.ndarray:
+        """All products in an order whose consecutive batches are each of one kind, as far as they can be."""
+        order = rng.permutation(len(self._groups))
+        pure, rest = [], []
+        for kind in np.unique(self._kinds):
+            numbers = order[self._kinds[order] == kind]
+            whole = len(numbers) // self.batch * self.batch
+            pure += np.split(numbers[:whole], whole // self.batch) if whole else []
+            rest.append(numbers[whole:])
+        mixed = np.concatenate(rest)
+        tail = len(mixed) % self.batch
+        if tail:  # what no batch holds is another part every time
+            mixed = np.roll(mixed, -int(rng.integers(len(mixed))))
+        several = [*pure, *np.split(mixed[: len(mixed) - tail], len(mixed) // self.batch or 1)]
+        return np.concatenate([several[i] for i in rng.permutation(len(several))])
 
     def _draw_one(self, number: int, key: tuple[int, ...]) -> Draw:
         rng = np.random.default_rng(key)
         alternatives = self._groups[number]
         rows = alternatives[rng.integers(len(alternatives))]
         natural = self.pairing == "natural" or (self.pairing == "both" and rng.random() < 0.5)
-        count = 2 if natural and len(rows) > 1 else 1
+        count = min(self.views, len(rows)) if natural else 1
         chosen = rng.choice(rows, size=count, replace=False)
         drawn = Draw(number, tuple(int(row) for row in chosen), (*key, 2))
         return self._with_companions(drawn, rows, rng) if self.companions else drawn

@@ -244,13 +244,14 @@ def sea(
     )
 
 
-def identity(*, size: int = 224, area: Range = (0.2, 1.0), colour: float = 0.2) -> Policy:
+def identity(*, size: int = 224, area: Range = (0.2, 1.0), colour: float = 0.2, views: int = 2) -> Policy:
     """For same-item matching: colour is kept, because another colour is another item.
 
-    `colour` scales SimCLR's colour jitter; there is neither grey nor blur.
+    `colour` scales SimCLR's colour jitter; there is neither grey nor blur. With more than two `views` a step sees
+    as many photos of a product, where it has them.
     """
     jitter = Jitter(brightness=0.8 * colour, contrast=0.8 * colour, saturation=0.8 * colour, hue=0.2 * colour)
-    return Policy(globals=Crops(count=2, size=size, area=area), every=(Flip(), jitter))
+    return Policy(globals=Crops(count=views, size=size, area=area), every=(Flip(), jitter))
 
 
 def own(
