@@ -3,7 +3,14 @@ import pyarrow as pa
 import pytest
 
 from natviews.catalog import Catalog
-from natviews.training.measuring import choose_head, has_natural_views, judging_of, measure
+from natviews.training.measuring import (
+    Known,
+    choose_design_head,
+    choose_head,
+    has_natural_views,
+    judging_of,
+    measure,
+)
 
 
 def shop(products=30, photos=3, near=()):
@@ -47,7 +54,7 @@ def test_near_copies_neither_ask_nor_answer():
 
 def test_a_head_is_kept_where_photos_vary_along_shared_directions():
     learn, held_out = shop(products=200), shop(products=60)
-    choice = choose_head(vectors(learn, 4.0), learn, vectors(held_out, 4.0, seed=1), held_out)
+    choice = choose_head(Known(learn, vectors(learn, 4.0)), Known(held_out, vectors(held_out, 4.0, seed=1)))
     assert choice.head is not None
     assert max(choice.tried.values()) > choice.tried[None] + 0.1
 
@@ -55,7 +62,39 @@ def test_a_head_is_kept_where_photos_vary_along_shared_directions():
 def test_no_head_is_kept_where_none_helps():
     """Photos of a product are equal in training: their scatter is noise that has nothing to teach."""
     learn, held_out = shop(products=4, photos=2), shop(products=60)
-    choice = choose_head(vectors(learn, 0.0), learn, vectors(held_out, 0.0, seed=1), held_out)
+    choice = choose_head(Known(learn, vectors(learn, 0.0)), Known(held_out, vectors(held_out, 0.0, seed=1)))
     best = max(choice.tried, key=lambda shrinkage: choice.tried[shrinkage])
     assert (choice.head is None) == (best is None)
     assert choice.tried[None] >= 0.9
+
+
+def shifted(vectors_, by, seed=3):
+    """The same photos recoloured: moved along one direction more, at random."""
+    moved = vectors_.copy()
+    moved[:, 4] += by * np.random.default_rng(seed).normal(size=len(vectors_))
+    return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_a_design_head_does_not_see_colour_where_the_other_does():
+    learn, held_out = shop(products=200), shop(products=60)
+    known = [
+        Known(catalog, v := vectors(catalog, 1.0, seed=seed), shifted(v, 2.0))
+        for seed, catalog in enumerate((learn, held_out))
+    ]
+    heads = choose_head(*known).head, choose_design_head(*known).head
+    asked, asking = known[1].features, known[1].recoloured
+
+    def found(head):
+        return measure(head.vectors(asked), held_out, queries=head.vectors(asking)).values["recall@1"].mean()
+
+    assert found(heads[1]) > found(heads[0]) + 0.2
+
+
+def test_changed_queries_ask_while_what_is_to_be_found_is_not_changed():
+    catalog = shop(products=40)
+    plain = vectors(catalog, 0.0)
+    changed = shifted(plain, 5.0)
+    own, asked = measure(plain, catalog), measure(plain, catalog, queries=changed)
+    assert np.array_equal(own.rows, asked.rows)
+    assert asked.values["recall@1"].mean() < own.values["recall@1"].mean()
+    assert np.array_equal(measure(plain, catalog, queries=plain).values["map@r"], own.values["map@r"])

@@ -46,7 +46,7 @@ def test_views_are_as_large_as_the_encoder_unless_said_otherwise():
         ({"views": {"name": "skill", "locls": 3}}, "did you mean 'locals'"),
         ({"views": {"name": "simclr", "area": [0.5, 2]}}, "range within 0.0001 to 1"),
         ({"encoder": {"name": "resnet19"}}, "did you mean 'resnet18'"),
-        ({"pairing": "naturl"}, "did you mean 'natural'"),
+        ({"pairing": "naturl"}, "pairing = 'naturl' does not fit: Input should be 'natural'"),
         ({"metod": "simclr"}, "did you mean 'method'"),
         ({"training": {"epocs": 3}}, "did you mean 'epochs'"),
         ({"training": {"epochs": 0}}, "at least 1"),

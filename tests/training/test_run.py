@@ -10,7 +10,8 @@ import torch
 from broken_photos import write_catalog
 
 from natviews.catalog import Catalog
-from natviews.encoders import Encoder
+from natviews.encoders import Encoder, Whitening, embed_catalog
+from natviews.index import read_embeddings
 from natviews.training import Recipe, Run, train
 from natviews.types import NatviewsError
 
@@ -32,6 +33,24 @@ def test_a_run_leaves_what_it_promises(run, catalog):
     assert [e["step"] for e in entries if "held_out_map@r" in e] == [0, 6, 12]
     card = json.loads((run.encoder / "encoder.json").read_text())["card"]
     assert 0 < card["share_with_two_photos"] <= 1 and card["held_out"]["map@r"] > 0
+
+
+def test_a_design_head_is_chosen_kept_and_embedded_where_the_recipe_asks_for_it(catalog, tmp_path, tiny_settings):
+    settings = [*tiny_settings, "training.epochs=1", "heads=[identity, design]"]
+    run = train(catalog, Recipe.load("demo", settings), tmp_path)
+    encoder = Encoder.load(run.encoder)
+    card = json.loads((run.encoder / "encoder.json").read_text())["card"]
+    tried = card["design_map@r_by_shrinkage"]
+    assert tried.keys() == {"None", "0.1", "0.3", "0.5", "0.8"}
+    assert (encoder.design is None) == (max(tried, key=tried.get) == "None")
+    encoder.design = Whitening(encoder.dim)
+    encoder.save(tmp_path / "saved")
+    embed_catalog(Encoder.load(tmp_path / "saved"), catalog, tmp_path / "e.parquet")
+    embeddings = read_embeddings(tmp_path / "e.parquet")
+    assert (
+        np.abs(embeddings.use("design").vectors - embeddings.extra.get("features", embeddings.vectors)).max()
+        < 1e-5
+    )
 
 
 def test_running_again_finds_that_it_has_finished(run, catalog, tiny_settings):

@@ -38,7 +38,8 @@ def embed_catalog(encoder: Encoder, catalog: Catalog, out: Path, *, location: st
 
     Returns the photos that could not be used. Finished chunks are kept in a folder beside `out` until it
     is whole, so that a killed run continues where it was and gives the same file. Where the encoder has a
-    head, the vectors before it are in the column `features`. Raises NatviewsError if no photo is readable.
+    head, the vectors before it are in the column `features`, and those of its design head in `design`.
+    Raises NatviewsError if no photo is readable.
     """
     made_by = Provenance(encoder.digest(), catalog.digest, location)
     parts = out.with_name(f".{out.name}.parts")
@@ -108,10 +109,11 @@ def _embed_chunk(encoder: Encoder, chunk: Catalog, made_by: Provenance, advance:
         batches.append(batch)
         advance(len(batch))
     features = np.concatenate(batches) if batches else np.empty((0, encoder.dim), np.float32)
-    extra = {} if encoder.head is None else {"features": features}
     rows = np.array(good, int)
     vectors = encoder.through_head(features)
-    embeddings = Embeddings(chunk.ids[rows], chunk.product_ids[rows], vectors, made_by, extra)
+    embeddings = Embeddings(
+        chunk.ids[rows], chunk.product_ids[rows], vectors, made_by, encoder.further_vectors(features)
+    )
     table = embeddings_table(embeddings)
     return table.replace_schema_metadata({**table.schema.metadata, BAD: json.dumps([astuple(b) for b in bad])})
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -25,6 +26,7 @@ from natviews.encoders.stages import stages, stages_width
 from natviews.files import whole_file
 from natviews.types import NatviewsError
 from natviews.views import Preparation, View, Window, render
+from natviews.views.ops import Op
 
 OWN = {"small": SmallNet}
 WEIGHTS, CARD = "encoder.safetensors", "encoder.json"
@@ -73,7 +75,11 @@ class Architecture:
 
 
 class Encoder(nn.Module):
-    """Prepared photos (B, 3, S, S) -> features (B, dim). Photos -> unit vectors with `encode`."""
+    """Prepared photos (B, 3, S, S) -> features (B, dim). Photos -> unit vectors with `encode`.
+
+    `head` makes the vectors that say which item it is; `design`, where there is one, those that say what it looks
+    like whatever its colour. Without a head the features are the vectors.
+    """
 
     mean: Tensor
     std: Tensor
@@ -85,6 +91,7 @@ class Encoder(nn.Module):
         in_stages = architecture.features == "stages"
         self.dim = stages_width(self.backbone) if in_stages else cast(int, self.backbone.num_features)
         self.head: Whitening | None = None
+        self.design: Whitening | None = None
         statistics = _colour_statistics(architecture, self.backbone)
         for name, values in zip(("mean", "std"), statistics, strict=True):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255, persistent=False)
@@ -140,19 +147,28 @@ class Encoder(nn.Module):
         return view
 
     @torch.inference_mode()
-    def features(self, photos: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Unit features, (b, dim) float32 a batch, of photos (H, W, 3) uint8, in their order."""
+    def features(self, photos: Iterable[np.ndarray], *, changed: Op | None = None) -> Iterator[np.ndarray]:
+        """Unit features, (b, dim) float32 a batch, of photos (H, W, 3) uint8, in their order.
+
+        With `changed` each photo is shown changed by that operation, the same for the same place in the order.
+        """
         keep_freed_memory()
         was_training = self.training
         self.eval()
         try:
-            pictures = (render([photo], [self.view(photo.shape[:2])])[0] for photo in photos)
+            pictures = (self._picture(photo, changed, number) for number, photo in enumerate(photos))
             while batch := list(islice(pictures, BATCH)):
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced_precision):
                     features = self(self.prepare(torch.from_numpy(np.stack(batch))))
                 yield F.normalize(features.float(), dim=1).cpu().numpy()
         finally:
             self.train(was_training)
+
+    def _picture(self, photo: np.ndarray, changed: Op | None, number: int) -> np.ndarray:
+        view = self.view(photo.shape[:2])
+        if changed:
+            changed.apply(view, random.Random(number))
+        return render([photo], [view])[0]
 
     @property
     def reduced_precision(self) -> bool:
@@ -161,6 +177,11 @@ class Encoder(nn.Module):
     def through_head(self, features: np.ndarray) -> np.ndarray:
         """Unit features (N, dim) -> the encoder's vectors: through its head, or as they are."""
         return features if self.head is None else self.head.vectors(features)
+
+    def further_vectors(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        """What is kept beside the vectors: `features` where there is a head, `design` where there is that head."""
+        kept = {} if self.head is None else {"features": features}
+        return kept if self.design is None else kept | {"design": self.design.vectors(features)}
 
     def encode(self, photos: Iterable[np.ndarray]) -> np.ndarray:
         """Unit vectors (N, dim) float32 of photos (H, W, 3) uint8 RGB."""
@@ -184,6 +205,7 @@ class Encoder(nn.Module):
             "natviews": __version__,
             "architecture": asdict(self.architecture),
             "head": self.head is not None,
+            "design": self.design is not None,
             "dim": self.dim,
             "digest": self.digest(),
             "card": card or {},
@@ -203,12 +225,15 @@ class Encoder(nn.Module):
             raise NatviewsError(f"There is no encoder in {folder} (no {CARD}).")
         try:
             document = json.loads((folder / CARD).read_text(encoding="utf-8"))
-            values, has_head, digest = document["architecture"], document["head"], document["digest"]
+            values, digest = document["architecture"], document["digest"]
+            has_head, has_design = document["head"], document.get("design", False)
         except (ValueError, KeyError, TypeError) as error:
             raise NatviewsError(f"{folder / CARD} is damaged: {error}.") from None
         encoder = cls(Architecture(**check(Architecture, values, str(folder / CARD))))
         if has_head:
             encoder.head = Whitening(encoder.dim)
+        if has_design:
+            encoder.design = Whitening(encoder.dim)
         try:
             encoder.load_state_dict(_read_tensors(folder / WEIGHTS))
         except RuntimeError as error:

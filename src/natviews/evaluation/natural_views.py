@@ -95,8 +95,17 @@ class Retrieval:
         return Retrieval(f"{self.row}-{other.row}", self.rows, self.products, values, self.neighbours)
 
 
-def retrieval(embeddings: Embeddings, judging: Judging | None = None, *, row: str = "trained") -> Retrieval:
+def retrieval(
+    embeddings: Embeddings,
+    judging: Judging | None = None,
+    *,
+    row: str = "trained",
+    queries: np.ndarray | None = None,
+) -> Retrieval:
     """Natural-view retrieval of some embeddings; see `Retrieval`.
+
+    `queries` (N, D) ask in place of the photos' own vectors: those of the same photos changed, say, while what
+    is to be found is not.
 
     MAP@R and R-precision as in Musgrave et al., "A Metric Learning Reality Check", ECCV 2020
     (arXiv:2003.08505), with R the number of the query's positives. Equal scores are ordered by a fixed
@@ -106,6 +115,7 @@ def retrieval(embeddings: Embeddings, judging: Judging | None = None, *, row: st
     shuffle = np.random.default_rng(0).permutation(len(embeddings))
     back = np.argsort(shuffle)
     vectors, judged = embeddings.vectors[shuffle], _shuffled(judging.coded(), shuffle)
+    asking = vectors if queries is None else queries[shuffle]
     step = max(1, CHUNK_SCORES // max(1, len(embeddings)))
     asked, found, parts = [], [], []
     candidates = back[np.flatnonzero(judging.queries)]  # in the order of the embeddings
@@ -115,7 +125,7 @@ def retrieval(embeddings: Embeddings, judging: Judging | None = None, *, row: st
         positive = allowed & (judged.products[rows, None] == judged.products[None, :])
         has_positive = positive.any(axis=1) & (allowed & ~positive).any(axis=1)
         rows, allowed, positive = rows[has_positive], allowed[has_positive], positive[has_positive]
-        scores = np.where(allowed, vectors[rows] @ vectors.T, -np.inf)
+        scores = np.where(allowed, asking[rows] @ vectors.T, -np.inf)
         nearest = np.argsort(-scores, axis=1, kind="stable")
         parts.append(_figures(scores, positive, nearest))
         first = nearest[:, : max(RECALL_AT)]

@@ -125,9 +125,9 @@ def report_on_run(run: Run, catalog: Catalog) -> Report | None:
         return None
     packed = packed.take(rows)
     features = features_of(encoder, packed, "features of held-out photos")
-    extra = {} if encoder.head is None else {"features": features}
     made_by = Provenance(encoder.digest(), packed.catalog.digest, str(run.folder))
     ids, products = packed.catalog.ids, packed.catalog.product_ids
+    extra = encoder.further_vectors(features)
     embeddings = Embeddings(ids, products, encoder.through_head(features), made_by, extra)
     title = f"natviews: {catalog.folder.name}, validation"
     return evaluate(embeddings, packed, run=run, slices=Slices(), title=title)
@@ -170,6 +170,8 @@ def _rows(embeddings: Embeddings, packed: PackedPhotos, run: Run | None) -> dict
                 vectors["frozen+whitening"] = start.head.vectors(vectors["frozen"])
     if "features" in embeddings.extra:
         vectors["trained, no head"] = embeddings.extra["features"]
+    if "design" in embeddings.extra:
+        vectors["trained, design"] = embeddings.extra["design"]
     vectors["trained"] = embeddings.vectors
     return vectors
 

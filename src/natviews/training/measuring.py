@@ -1,5 +1,6 @@
 """Knowing without labels how good an encoder is: natural-view retrieval on held-out products."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,15 @@ from natviews.encoders import Encoder, Whitening
 from natviews.evaluation import Judging, Retrieval, retrieval
 from natviews.progress import progress
 from natviews.types import Embeddings, Provenance
+from natviews.views.ops import Jitter, Op
 
 SHRINKAGES = (0.1, 0.3, 0.5, 0.8)
 HEADLINE = "map@r"
 """What checkpoints and heads are chosen by: recall@1 is half decided by near-equal photos."""
+
+
+RECOLOURED = Jitter(brightness=0.2, contrast=0.2, saturation=0.5, hue=0.5, p=1.0)
+"""What the design head must not see: the same photo in any other colour."""
 
 
 def judging_of(catalog: Catalog, within: str | None = None) -> Judging:
@@ -32,21 +38,23 @@ def has_natural_views(catalog: Catalog) -> bool:
     return len(products) > 1 and bool((counts > 1).any())
 
 
-def features_of(encoder: Encoder, packed: PackedPhotos, label: str) -> np.ndarray:
-    """Unit features (N, dim) of packed photos, before any head."""
+def features_of(encoder: Encoder, packed: PackedPhotos, label: str, *, changed: Op | None = None) -> np.ndarray:
+    """Unit features (N, dim) of packed photos, before any head, each photo `changed` if wished."""
     batches = []
     with progress(label, len(packed)) as advance:
-        for batch in encoder.features(packed.pixels(row) for row in range(len(packed))):
+        for batch in encoder.features((packed.pixels(row) for row in range(len(packed))), changed=changed):
             batches.append(batch)
             advance(len(batch))
     return np.concatenate(batches)
 
 
-def measure(vectors: np.ndarray, catalog: Catalog, row: str = "trained") -> Retrieval:
-    """Natural-view retrieval of unit vectors (N, D) of a catalogue's photos."""
+def measure(
+    vectors: np.ndarray, catalog: Catalog, row: str = "trained", *, queries: np.ndarray | None = None
+) -> Retrieval:
+    """Natural-view retrieval of unit vectors (N, D) of a catalogue's photos; `queries` (N, D) may ask instead."""
     made_by = Provenance(row, catalog.digest)
     embeddings = Embeddings(catalog.ids, catalog.product_ids, vectors, made_by)
-    return retrieval(embeddings, judging_of(catalog), row=row)
+    return retrieval(embeddings, judging_of(catalog), row=row, queries=queries)
 
 
 @dataclass(frozen=True)
@@ -60,22 +68,51 @@ class HeadChoice:
     tried: dict[float | None, float]
 
 
-def choose_head(
-    train_features: np.ndarray, train: Catalog, held_out_features: np.ndarray, held_out: Catalog
-) -> HeadChoice:
+@dataclass(frozen=True)
+class Known:
+    """Features (N, D) of a catalogue's photos and, where they were taken, of the same photos recoloured."""
+
+    catalog: Catalog
+    features: np.ndarray
+    recoloured: np.ndarray | None = None
+
+
+def choose_head(train: Known, held_out: Known) -> HeadChoice:
     """Fits the closed-form head on training photos at each shrinkage and keeps the best on held-out ones."""
 
-    def score(vectors: np.ndarray) -> float:
-        return float(measure(vectors, held_out).values[HEADLINE].mean())
+    def score(head: Whitening | None) -> float:
+        vectors = held_out.features if head is None else head.vectors(held_out.features)
+        return float(measure(vectors, held_out.catalog).values[HEADLINE].mean())
 
-    fresh = train.column("near_dup_within") != "1"
+    fresh = train.catalog.column("near_dup_within") != "1"
+    return _best_head(train.features[fresh], train.catalog.product_ids[fresh], score)
+
+
+def choose_design_head(train: Known, held_out: Known) -> HeadChoice:
+    """The head to which a product in another colour is another photo of it, chosen by retrieval in which the
+    queries are recoloured and what they look for is not. Both must have `recoloured` features."""
+    assert train.recoloured is not None and held_out.recoloured is not None
+    features = held_out.features, held_out.recoloured
+
+    def score(head: Whitening | None) -> float:
+        vectors, queries = features if head is None else map(head.vectors, features)
+        return float(measure(vectors, held_out.catalog, queries=queries).values[HEADLINE].mean())
+
+    fresh = train.catalog.column("near_dup_within") != "1"
+    products = train.catalog.product_ids[fresh]
+    both = np.concatenate([train.features[fresh], train.recoloured[fresh]])
+    return _best_head(both, np.concatenate([products, products]), score)
+
+
+def _best_head(
+    features: np.ndarray, product_ids: np.ndarray, score: Callable[[Whitening | None], float]
+) -> HeadChoice:
     heads: dict[float | None, Whitening | None] = {None: None}
-    tried: dict[float | None, float] = {None: score(held_out_features)}
+    tried: dict[float | None, float] = {None: score(None)}
     with progress("trying heads", len(SHRINKAGES)) as advance:
         for shrinkage in SHRINKAGES:
-            head = Whitening.fit(train_features[fresh], train.product_ids[fresh], shrinkage=shrinkage)
-            heads[shrinkage] = head
-            tried[shrinkage] = score(head.vectors(held_out_features))
+            heads[shrinkage] = Whitening.fit(features, product_ids, shrinkage=shrinkage)
+            tried[shrinkage] = score(heads[shrinkage])
             advance()
     best = max(tried, key=lambda shrinkage: tried[shrinkage])
     return HeadChoice(heads[best], tried)

@@ -15,6 +15,7 @@ from natviews.types import NatviewsError
 from natviews.views import POLICIES, Policy, policy
 
 Pairing = Literal["natural", "augmented", "both"]
+Head = Literal["identity", "design"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,9 @@ class Schedule:
 class Recipe:
     """Checked when it is made, before a photo is opened. `views`, `method` are a name and its parameters.
 
+    `heads` are the closed-form heads that the encoder gets: `identity`, which item it is, and `design`, what it
+    looks like whatever its colour.
+
     `weights` are what the encoder starts from: a safetensors file, an encoder's folder, `pretrained`
     (fetched by timm), or nothing.
     """
@@ -66,6 +70,7 @@ class Recipe:
     method: Mapping[str, Any] = field(default_factory=lambda: {"name": "simclr"})
     encoder: Architecture = field(default_factory=lambda: Architecture(name="small", size=64))
     weights: str | None = None
+    heads: tuple[Head, ...] = ("identity",)
     training: Schedule = field(default_factory=Schedule)
 
     @classmethod
@@ -92,7 +97,8 @@ class Recipe:
         size = {"size": architecture.size}
         views = _completed(values.get("views", "simclr"), "views", POLICIES, size)
         method = _completed(values.get("method", "simclr"), "method", METHODS, {})
-        recipe = cls(views=views, method=method, encoder=architecture, training=schedule, **_plain(values))
+        rest = check(cls, {key: values[key] for key in ("pairing", "weights", "heads") if key in values}, "recipe")
+        recipe = cls(views=views, method=method, encoder=architecture, training=schedule, **rest)
         recipe.policy()
         return recipe
 
@@ -139,14 +145,6 @@ def _completed(
     given = check(make, unless_given | _without_name(values), f"{kind} {values['name']}")
     # The defaults go through the check as well: 0 for a float is written 0.0, as it will be read again.
     return {"name": values["name"], **check(make, resolved(make, given), kind)}
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {key: values[key] for key in ("pairing", "weights") if key in values}
-    if plain.get("pairing", "natural") not in ("natural", "augmented", "both"):
-        hint = did_you_mean(str(plain["pairing"]), ("natural", "augmented", "both"))
-        raise NatviewsError(f"There is no pairing {plain['pairing']!r}; {hint}")
-    return plain
 
 
 def _without_name(block: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,16 @@ from natviews.encoders import CARD, Encoder, stored_size
 from natviews.files import whole_file
 from natviews.progress import progress
 from natviews.training.loop import fastest_precision, fit
-from natviews.training.measuring import choose_head, features_of, has_natural_views, measure
-from natviews.training.recipe import Recipe
+from natviews.training.measuring import (
+    RECOLOURED,
+    Known,
+    choose_design_head,
+    choose_head,
+    features_of,
+    has_natural_views,
+    measure,
+)
+from natviews.training.recipe import Head, Recipe
 from natviews.training.sampler import PairSampler
 from natviews.types import NatviewsError
 
@@ -70,7 +79,7 @@ def train(catalog: Catalog, recipe: Recipe, out: Path) -> Run:
         "share_with_two_photos": sampler.share_with_two,
         "quarantined": len(packed.quarantine),
     }
-    _finish(trained, learn, held_out, run.encoder, card)
+    _finish(trained, learn, held_out, run.encoder, card, recipe.heads)
     return run
 
 
@@ -119,17 +128,35 @@ def _held_out(packed: PackedPhotos) -> PackedPhotos | None:
 
 
 def _finish(
-    encoder: Encoder, learn: PackedPhotos, held_out: PackedPhotos | None, folder: Path, card: dict[str, Any]
+    encoder: Encoder,
+    learn: PackedPhotos,
+    held_out: PackedPhotos | None,
+    folder: Path,
+    card: dict[str, Any],
+    heads: Sequence[Head] = ("identity",),
 ) -> None:
-    """Gives the encoder the head that does best on held-out products, and saves it."""
+    """Gives the encoder the heads that do best on held-out products, and saves it."""
     if held_out is not None and has_natural_views(learn.catalog):
-        features = features_of(encoder, learn, "features of training photos")
-        held_out_features = features_of(encoder, held_out, "features of held-out photos")
-        choice = choose_head(features, learn.catalog, held_out_features, held_out.catalog)
+        known = [
+            _known(encoder, photos, label, recoloured="design" in heads)
+            for photos, label in ((learn, "training"), (held_out, "held-out"))
+        ]
+        choice = choose_head(*known)
         encoder.head = choice.head
-        result = measure(encoder.through_head(held_out_features), held_out.catalog)
+        result = measure(encoder.through_head(known[1].features), held_out.catalog)
         card |= {
             "held_out": {name: float(values.mean()) for name, values in result.values.items()},
             "head_map@r_by_shrinkage": {str(key): value for key, value in choice.tried.items()},
         }
+        if "design" in heads:
+            choice = choose_design_head(*known)
+            encoder.design = choice.head
+            card |= {"design_map@r_by_shrinkage": {str(key): value for key, value in choice.tried.items()}}
     encoder.save(folder, card=card)
+
+
+def _known(encoder: Encoder, packed: PackedPhotos, label: str, *, recoloured: bool) -> Known:
+    features = features_of(encoder, packed, f"features of {label} photos")
+    if not recoloured:
+        return Known(packed.catalog, features)
+    return Known(packed.catalog, features, features_of(encoder, packed, "the same recoloured", changed=RECOLOURED))
