@@ -75,10 +75,16 @@ def objective(name: Against, temperature: float) -> Callable[[Tensor, Tensor], T
 
 def no_negatives(products: Tensor, distractors: Tensor | None, others: Tensor) -> Tensor:
     """(B, M): where one of `others` (M,) is the row's product (B,), or is seen beside it (B, N) in a collage."""
-    same = products[:, None] == others
-    if distractors is None or not distractors.shape[1]:
-        return same
-    return same | (distractors[:, :, None] == others).any(dim=1)
+    barred = products[:, None] == others
+    if distractors is not None:
+        barred = barred | (distractors[:, :, None] == others).any(dim=1)
+    return barred & (others != NOBODY)
+
+
+def seen_together(products: Tensor, distractors: Tensor | None) -> Tensor:
+    """(B, B): where two rows show the same product (B,), or one's collage (B, N) shows the other's."""
+    barred = no_negatives(products, distractors, products)
+    return barred | barred.T
 
 
 def share_nearer(positive: Tensor, negatives: Tensor) -> Tensor:

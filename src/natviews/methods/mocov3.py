@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
-from natviews.methods.contrast import Against, no_negatives, objective, share_nearer
+from natviews.methods.contrast import Against, objective, seen_together, share_nearer
 from natviews.methods.distributed import gather
 from natviews.methods.parts import cosine, follow, mlp, ordered_pairs, teacher_of, width_of
 
@@ -56,7 +56,8 @@ class MoCoV3(Method):
             k = [gather(F.normalize(self.teacher(x).float(), dim=1)) for x in views.globals]
         products = gather(views.products)
         own = views.products[:, None] == products  # (B, all B)
-        barred = no_negatives(views.products, views.distractors, products)
+        distractors = None if views.distractors is None else gather(views.distractors)
+        barred = seen_together(products, distractors)[own.any(dim=0)]  # (B, all B)
         terms, accuracies = [], []
         for i, j in ordered_pairs(len(q)):
             s = q[i] @ k[j].T / self.tau
