@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TypeVar, cast
 
 import torch
-from timm.layers import DropPath
 from torch import Tensor, nn
 
 
@@ -39,10 +38,11 @@ def teacher_of(student: Module) -> Module:
     """A copy that starts equal, gets no gradient and drops nothing, neither paths nor units."""
     teacher = copy.deepcopy(student).requires_grad_(False)
     for module in teacher.modules():
-        if isinstance(module, DropPath):
-            module.drop_prob = 0.0
-        elif isinstance(module, nn.Dropout):
+        if isinstance(module, nn.modules.dropout._DropoutNd):
             module.p = 0.0
+        for rate in ("drop_prob", "drop_rate"):  # of a path, and of timm's networks that drop units themselves
+            if hasattr(module, rate):
+                setattr(module, rate, 0.0)
     return teacher
 
 
