@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from natviews.methods.distributed import gather
+from natviews.methods.parts import product
 
 NOBODY = -1
 """The product number that stands for none."""
@@ -24,7 +25,7 @@ Against = Literal["infonce", "decoupled", "debiased", "rince"]
 def contrastive_loss(f1: Tensor, f2: Tensor, temperature: float = 0.5) -> Tensor:
     """The glossary's loss of two views' features (B, D): row i of one belongs to row i of the other."""
     z1, z2 = F.normalize(f1, dim=1), F.normalize(f2, dim=1)
-    similarities = z1 @ z2.T / temperature  # (B, B)
+    similarities = product(z1, z2.T) / temperature  # (B, B)
     return F.cross_entropy(similarities, torch.arange(len(z1), device=z1.device))
 
 

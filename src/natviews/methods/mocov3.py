@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from natviews.methods.base import Loss, Method, Progress, Views
 from natviews.methods.contrast import Against, objective, seen_together, share_nearer
 from natviews.methods.distributed import gather
-from natviews.methods.parts import cosine, follow, mlp, ordered_pairs, teacher_of, width_of
+from natviews.methods.parts import cosine, follow, mlp, ordered_pairs, product, teacher_of, width_of
 
 
 class MoCoV3(Method):
@@ -60,7 +60,7 @@ class MoCoV3(Method):
         barred = seen_together(products, distractors)[own.any(dim=0)]  # (B, all B)
         terms, accuracies = [], []
         for i, j in ordered_pairs(len(q)):
-            s = q[i] @ k[j].T / self.tau
+            s = product(q[i], k[j].T) / self.tau
             positive, negatives = s[own].view(-1, 1), s.masked_fill(barred, -torch.inf)
             terms.append(2 * self.tau * objective(self.against, self.tau)(positive, negatives).mean())
             accuracies.append(share_nearer(positive, negatives))

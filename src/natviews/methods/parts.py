@@ -1,4 +1,5 @@
-"""What several methods are made of: heads, a teacher that follows its student, schedules, pairs of views."""
+"""What several methods are made of: heads, a teacher that follows its student, schedules, products, pairs of
+views."""
 
 import copy
 import math
@@ -87,6 +88,12 @@ def in_groups(network: nn.Module, x: Tensor, groups: int, *, shuffled: bool) -> 
     )
     made = torch.cat([network(part) for part in x[order].tensor_split(groups)])
     return made[order.argsort()]
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b with all its digits: similarities are computed in float32, whatever precision networks run in."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b
 
 
 def ordered_pairs(count: int) -> list[tuple[int, int]]:
