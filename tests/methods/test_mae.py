@@ -57,6 +57,9 @@ def test_every_token_comes_back_to_its_own_place():
         own = torch.zeros(16, dtype=torch.bool)
         own[patch] = True
         assert torch.equal(reached, seen & own)
+    of_place = [{tuple(row) for row in y[~seen[:, n], n].tolist()} for n in range(16)]
+    assert all(len(rows) <= 1 for rows in of_place)  # where nothing is seen there is the place alone,
+    assert len(set().union(*of_place)) == sum(map(bool, of_place))  # and no two places are alike
 
 
 def test_patches_are_cut_row_by_row():

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from methods.toys import START, assert_same, gradients, make, mean_over_pairs, views
+from methods.toys import START, assert_same, gradients, make, mean_over_pairs, views, vit
 from torch import nn
 from torch.nn import functional as F
 
@@ -70,3 +70,21 @@ def test_a_collapsed_network_scores_as_chance_does():
     method, data = make("mocov3", **TINY), views(4)
     same = data._replace(globals=[crop[:1].expand(4, -1, -1, -1) for crop in data.globals])
     assert torch.allclose(method.eval().loss(same, START).total, torch.tensor(2 * 2 * 0.2 * math.log(4)))
+
+
+class OfPatches(nn.Module):
+    """An encoder around a vision transformer."""
+
+    dim = 24
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = vit(1)
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_the_patch_projection_alone_stays_as_it_is(freeze):
+    method = make("mocov3", OfPatches, freeze_patches=freeze, **TINY)
+    still = {key for key, value in method.student.named_parameters() if not value.requires_grad}
+    patches = {"0.backbone.patch_embed.proj.weight", "0.backbone.patch_embed.proj.bias"}
+    assert still == (patches if freeze else set())

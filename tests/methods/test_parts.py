@@ -7,7 +7,7 @@ from methods.toys import Flat, make
 from timm.layers import DropPath
 from torch import nn
 
-from natviews.methods import METHODS, Progress
+from natviews.methods import METHODS, Progress, Views
 from natviews.methods.parts import in_groups, mlp, teacher_of
 
 STEPS = 10
@@ -77,12 +77,15 @@ def test_neither_does_the_teacher_of_a_timm_network(name, options):
     assert not torch.equal(student(x), student(x))
 
 
-def test_the_buffers_of_a_teacher_are_its_students():
-    method = make("byol", **TINY)
-    norm = method.student[1][1]
-    norm.running_mean.normal_()
-    method.after_step(Progress(0, STEPS, 0.0))
-    assert torch.equal(method.teacher[1][1].running_mean, norm.running_mean)
+def test_the_batch_norm_of_a_teacher_has_statistics_of_what_the_teacher_makes():
+    """Its student's are of other weights: the teacher, measured, would be another network than was trained."""
+    method, x = make("byol", momentum=1.0, **TINY), torch.randn(64, 3, 8, 8)
+    for step in range(100):
+        method.loss(Views([x, x], torch.arange(64)), Progress(step, 100, 0.0))
+        method.after_step(Progress(step, 100, 0.0))
+    inside = method.teacher[1][0](method.teacher[0](x))
+    assert torch.allclose(method.teacher[1][1].running_mean, inside.mean(dim=0), atol=1e-3)
+    assert torch.allclose(method.teacher[1][1].running_var, inside.var(dim=0), rtol=1e-2)
 
 
 def test_groups_are_parts_in_order_and_have_statistics_of_their_own():

@@ -49,11 +49,9 @@ def teacher_of(student: Module) -> Module:
 
 @torch.no_grad()
 def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
-    """teacher <- momentum * teacher + (1 - momentum) * student; buffers (batch norm's) are copied."""
+    """teacher <- momentum * teacher + (1 - momentum) * student. Batch norm's statistics are the teacher's own."""
     for theirs, ours in zip(teacher.parameters(), student.parameters(), strict=True):
         theirs.lerp_(ours.detach().to(theirs.dtype), 1 - momentum)
-    for buffer, ours_now in zip(teacher.buffers(), student.buffers(), strict=True):
-        buffer.copy_(ours_now)
 
 
 def cosine(start: float, end: float, fraction: float) -> float:
