@@ -1,9 +1,19 @@
-"""What holds for a method because it is one."""
+"""What holds for a method because it is one.
+
+Run as a script it is one of two processes that train together: see `on_two_processes`.
+"""
 
 import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
+from torch import distributed as dist
+from torch import nn
+from torch.nn import functional as F
 
 from natviews.config import check
 from natviews.encoders import Architecture, Encoder
@@ -28,6 +38,16 @@ SMALL_VIT = Architecture(
     name="vit_tiny_patch16_224", size=32, options={"patch_size": 8, "img_size": 32, "depth": 2, "embed_dim": 48}
 )
 NOW = Progress(5, 100, 2.0)
+# A shift of all vectors changes neither distances nor variances, nor what a batch norm makes of them.
+SHIFTS = {
+    "byol": {"student.1.3.bias"},
+    "moby": {"student.1.3.bias"},
+    "siamese": {"projector.bias"},
+    "vicreg": {"expander.6.bias"},
+}
+SYMMETRIC = ["byol", "dino", "lejepa", "moby", "mocov3", "rotnet", "simclr", "simsiam", "vicreg", "visreg"]
+# What they draw is drawn row by row: two processes do to their halves what one does to one after the other.
+ROW_BY_ROW = {"jigsaw", "mae", "siamese", "simmim"}
 
 every_method = pytest.mark.parametrize("name", METHODS)
 
@@ -67,6 +87,16 @@ def test_gradients_reach_the_encoder_that_is_trained(name):
     method.loss(views(), NOW).total.backward()
     for key, parameter in method.trained.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, key
+
+
+@every_method
+def test_gradients_reach_all_that_is_trained(name):
+    method = make(name)
+    method.loss(views(), NOW).total.backward()
+    for key, parameter in method.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, key
+            assert (parameter.grad.norm() < 1e-6) == (key in SHIFTS.get(name, ())), key
 
 
 @every_method
@@ -113,6 +143,121 @@ def test_training_makes_the_loss_smaller(name):
     assert losses[-1] < max(losses[:6]) - 0.02  # by the sixth step a queue is full of real keys
 
 
+def loss_and_gradients(method, half):
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        loss = method.loss(views(), NOW).total
+    loss.backward()
+    return loss, torch.cat([parameter.grad.flatten() for parameter in trainable(method)])
+
+
+@every_method
+def test_half_precision_gives_about_the_same_loss_and_gradients(name):
+    (loss, gradients), (halved, rough) = (loss_and_gradients(make(name), half) for half in (False, True))
+    assert torch.allclose(halved, loss, rtol=0.01, atol=0.001)
+    assert F.cosine_similarity(gradients, rough, dim=0) > 0.85
+    assert rough.norm() / gradients.norm() == pytest.approx(1, abs=0.1)
+
+
+@every_method
+def test_only_networks_run_in_half_precision(name):
+    """Where they do not, autocast changes nothing: a loss is computed from their vectors in float32."""
+    method = make(name)
+    for module in method.modules():
+        module.forward = torch.autocast("cpu", enabled=False)(module.forward)
+    assert torch.equal(loss_and_gradients(method, True)[0], loss_and_gradients(make(name), False)[0])
+
+
+@pytest.mark.parametrize("name", SYMMETRIC)
+def test_the_order_of_the_two_views_is_nothing_where_the_paper_is_symmetric(name):
+    losses = []
+    for order in (1, -1):
+        method, data = make(name), views()
+        if name == "moby" and order == -1:
+            method.queue_1, method.queue_2 = method.queue_2, method.queue_1
+        torch.manual_seed(0)
+        losses.append(method.loss(data._replace(globals=data.globals[::order]), NOW).total)
+    assert torch.allclose(*losses, rtol=1e-5)
+
+
+def train(name, steps, average=lambda gradient: gradient):
+    """Gradients of the first step and the state after all. A step is one or several batches, all of equal weight.
+
+    Batch norm is in evaluation mode: its statistics are a process's own unless it is made `SyncBatchNorm`.
+    """
+    method = make(name)
+    for module in method.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+    optimiser, first = torch.optim.SGD(trainable(method), lr=0.01), []
+    for number, batches in enumerate(steps):
+        for batch in batches:
+            torch.manual_seed(number)
+            (method.loss(batch, NOW).total / len(batches)).backward()
+        for parameter in trainable(method):
+            parameter.grad = average(parameter.grad)
+        first = first or [parameter.grad.clone() for parameter in trainable(method)]
+        method.before_step(NOW)
+        optimiser.step()
+        optimiser.zero_grad()
+        method.after_step(NOW)
+    return {"gradients": first, "state": method.state_dict()}
+
+
+def joined():
+    """Three steps' batches. A collage in each half shows a product of the other."""
+    beside = torch.full((8, 2), -1)
+    beside[1, 0], beside[6, 1] = 5, 2
+    return [views(seed)._replace(products=torch.arange(8) + 8 * seed, distractors=beside) for seed in range(3)]
+
+
+def half(batch, rank):
+    rows = slice(4 * rank, 4 * rank + 4)
+    crops, local = ([crop[rows] for crop in crops] for crops in (batch.globals, batch.locals))
+    return Views(crops, batch.products[rows], local, batch.distractors[rows])
+
+
+def one_of_two(rank, folder):
+    """Trains every method with the other process, each on its half of every batch, and saves what came of it."""
+
+    def average(gradient):
+        dist.all_reduce(gradient)
+        return gradient / 2
+
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    steps = [[half(batch, rank)] for batch in joined()]
+    torch.save({name: train(name, steps, average) for name in METHODS}, folder / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def on_two_processes(tmp_path_factory):
+    """What each of two processes made of every method, on half of every batch."""
+    folder = tmp_path_factory.mktemp("two")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    commands = [[sys.executable, __file__, str(rank), str(folder)] for rank in range(2)]
+    processes = [subprocess.Popen(command, env=environment) for command in commands]
+    try:
+        assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+@every_method
+def test_two_processes_train_as_one_does_on_the_joined_batch(name, on_two_processes):
+    """Gradients, averaged over processes, and everything after three steps: queues and centres as well."""
+    first, second = (made[name] for made in on_two_processes)
+    steps = [[half(batch, 0), half(batch, 1)] if name in ROW_BY_ROW else [batch] for batch in joined()]
+    alone = train(name, steps)
+    for ours, theirs in zip(first["gradients"], alone["gradients"], strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-5 * (1 + theirs.abs().max()))
+    for key, value in alone["state"].items():
+        assert torch.equal(first["state"][key], second["state"][key]), key
+        assert torch.allclose(first["state"][key], value, rtol=1e-3, atol=1e-5), key
+
+
 @every_method
 def test_a_misspelt_parameter_is_refused_by_name(name):
     parameter = next((p for p in inspect.signature(METHODS[name]).parameters if p != "encoder"), None)
@@ -127,3 +272,7 @@ def test_its_file_opens_with_the_paper_and_its_algorithm(name):
     box = inspect.getdoc(inspect.getmodule(METHODS[name]))
     assert ("arXiv:" in box or "doi:" in box) and "<-" in box
     assert len(inspect.getsource(inspect.getmodule(METHODS[name])).splitlines()) <= 130
+
+
+if __name__ == "__main__":
+    one_of_two(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,25 +1,13 @@
 import pytest
 import torch
 from lightly.loss import DINOLoss
-from torch import nn
+from methods.toys import START, Flat, assert_same
+from torch.nn import functional as F
 
 from natviews.methods import METHODS, Progress, Views
+from natviews.types import NatviewsError
 
 PROTOTYPES = 32
-START = Progress(0, 100, 0.0)
-
-
-class Flat(nn.Module):
-    """An encoder for tests: the mean of each channel, then a linear layer."""
-
-    dim = 8
-
-    def __init__(self):
-        super().__init__()
-        self.linear = nn.Linear(3, self.dim)
-
-    def forward(self, x):
-        return self.linear(x.mean(dim=(2, 3)))
 
 
 def make(**values):
@@ -27,9 +15,9 @@ def make(**values):
     return METHODS["dino"](Flat(), prototypes=PROTOTYPES, hidden=16, bottleneck=8, **values)
 
 
-def views(batch=6, locals=2):
+def views(batch=6, locals=2, globals=2):
     torch.manual_seed(1)
-    crops = [torch.randn(batch, 3, 8, 8) for _ in range(2)]
+    crops = [torch.randn(batch, 3, 8, 8) for _ in range(globals)]
     return Views(crops, torch.arange(batch), [torch.randn(batch, 3, 4, 4) for _ in range(locals)])
 
 
@@ -43,16 +31,8 @@ def test_loss_gradients_and_centre_are_those_of_an_independent_implementation():
     reference.center.copy_(method.centre.view_as(reference.center))
     with torch.no_grad():
         teacher = [method.teacher(crop) for crop in data.globals]
-    student = [method.student(crop) for crop in [*data.globals, *data.locals]]
-    expected = reference(teacher, student, epoch=0)
-    expected.backward()
-    gradients = [p.grad.clone() for p in method.student.parameters()]
-    method.zero_grad()
-    loss = method.loss(data, START)
-    loss.total.backward()
-    assert torch.allclose(loss.total, expected, atol=1e-6)
-    for ours, theirs in zip(method.student.parameters(), gradients, strict=True):
-        assert torch.allclose(ours.grad, theirs, atol=1e-6)
+    expected = reference(teacher, [method.student(crop) for crop in [*data.globals, *data.locals]], epoch=0)
+    assert_same(method, method.loss(data, START).total, expected)
     assert torch.allclose(method.centre, reference.center.view(-1), atol=1e-6)
 
 
@@ -105,3 +85,49 @@ def test_the_teacher_temperature_warms_up():
     cold = method.loss(views(), START).parts["teacher_entropy"]
     warm = method.loss(views(), Progress(50, 100, 20.0)).parts["teacher_entropy"]
     assert warm > cold
+
+
+def moved_apart(**values):
+    """A method whose teacher and centre are of their own."""
+    method = make(**values)
+    with torch.no_grad():
+        for parameter in method.teacher.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        method.centre.normal_()
+    return method
+
+
+def by_hand(method, data, pairs):
+    """The mean cross-entropy of (view of the teacher, view of the student), at temperatures 0.04 and 0.1."""
+    crops = [*data.globals, *data.locals]
+    losses = []
+    for i, j in pairs:
+        for x, y in zip(crops[i], crops[j], strict=True):
+            P_t = F.softmax((method.teacher(x[None]).detach() - method.centre) / 0.04, dim=1)
+            losses.append(-(P_t * F.softmax(method.student(y[None]) / 0.1, dim=1).log()).sum())
+    return sum(losses) / len(losses)
+
+
+def test_every_global_view_of_the_teacher_meets_every_other_view_of_the_student():
+    method, data = moved_apart(), views(globals=3, locals=1)
+    expected = by_hand(method, data, [(i, j) for i in range(3) for j in range(4) if i != j])
+    assert_same(method, method.loss(data, START).total, expected)
+
+
+def test_literal_pairs_global_views_of_the_teacher_with_local_ones_of_the_student_alone():
+    method, data = moved_apart(literal=True), views()
+    expected = by_hand(method, data, [(0, 2), (0, 3), (1, 2), (1, 3)])
+    assert_same(method, method.loss(data, START).total, expected)
+    with pytest.raises(NatviewsError, match="literal needs local views"):
+        method.loss(data._replace(locals=[]), START)
+
+
+def test_the_centre_is_an_average_of_step_after_step():
+    method, expected = make(centre_momentum=0.8), torch.zeros(PROTOTYPES)
+    for step in range(3):
+        data = views()._replace(globals=[torch.randn(6, 3, 8, 8), torch.randn(6, 3, 8, 8)])
+        expected = 0.8 * expected + 0.2 * method.teacher(torch.cat(data.globals)).mean(dim=0)
+        method.loss(data, Progress(step, 10, 0.0))
+        assert torch.allclose(method.centre, expected)
+    method.eval().loss(data, START)
+    assert torch.allclose(method.centre, expected)

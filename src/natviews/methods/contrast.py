@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from natviews.methods.distributed import gather
+from natviews.methods.parts import product
 
 NOBODY = -1
 """The product number that stands for none."""
@@ -24,7 +25,7 @@ Against = Literal["infonce", "decoupled", "debiased", "rince"]
 def contrastive_loss(f1: Tensor, f2: Tensor, temperature: float = 0.5) -> Tensor:
     """The glossary's loss of two views' features (B, D): row i of one belongs to row i of the other."""
     z1, z2 = F.normalize(f1, dim=1), F.normalize(f2, dim=1)
-    similarities = z1 @ z2.T / temperature  # (B, B)
+    similarities = product(z1, z2.T) / temperature  # (B, B)
     return F.cross_entropy(similarities, torch.arange(len(z1), device=z1.device))
 
 
@@ -75,10 +76,16 @@ def objective(name: Against, temperature: float) -> Callable[[Tensor, Tensor], T
 
 def no_negatives(products: Tensor, distractors: Tensor | None, others: Tensor) -> Tensor:
     """(B, M): where one of `others` (M,) is the row's product (B,), or is seen beside it (B, N) in a collage."""
-    same = products[:, None] == others
-    if distractors is None or not distractors.shape[1]:
-        return same
-    return same | (distractors[:, :, None] == others).any(dim=1)
+    barred = products[:, None] == others
+    if distractors is not None:
+        barred = barred | (distractors[:, :, None] == others).any(dim=1)
+    return barred & (others != NOBODY)
+
+
+def seen_together(products: Tensor, distractors: Tensor | None) -> Tensor:
+    """(B, B): where two rows show the same product (B,), or one's collage (B, N) shows the other's."""
+    barred = no_negatives(products, distractors, products)
+    return barred | barred.T
 
 
 def share_nearer(positive: Tensor, negatives: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
 from natviews.methods.distributed import gather_views
-from natviews.methods.parts import by_size, mlp, width_of
+from natviews.methods.parts import by_size, mlp, product, width_of
 
 
 class LeJEPA(Method):
@@ -49,7 +49,7 @@ class LeJEPA(Method):
         z = torch.stack(gather_views(list(z.split(len(views.products)))))  # (V, B, D), global ones first
         pred = invariance(z, len(views.globals))
         directions = F.normalize(torch.randn(z.shape[2], self.slices, device=z.device, dtype=z.dtype), dim=0)
-        sigreg = normality(z @ directions, self.knots, self.reach)
+        sigreg = normality(product(z, directions), self.knots, self.reach)
         total = (1 - self.lambda_) * pred + self.lambda_ * sigreg
         return Loss(total, {"invariance": pred, "sigreg": sigreg}, F.normalize(z.flatten(0, 1), dim=1).detach())
 

@@ -15,9 +15,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
-from natviews.methods.contrast import Against, no_negatives, objective, share_nearer
+from natviews.methods.contrast import Against, objective, seen_together, share_nearer
 from natviews.methods.distributed import gather
-from natviews.methods.parts import cosine, follow, mlp, ordered_pairs, teacher_of, width_of
+from natviews.methods.parts import cosine, follow, mlp, ordered_pairs, product, teacher_of, width_of
 
 
 class MoCoV3(Method):
@@ -56,10 +56,11 @@ class MoCoV3(Method):
             k = [gather(F.normalize(self.teacher(x).float(), dim=1)) for x in views.globals]
         products = gather(views.products)
         own = views.products[:, None] == products  # (B, all B)
-        barred = no_negatives(views.products, views.distractors, products)
+        distractors = None if views.distractors is None else gather(views.distractors)
+        barred = seen_together(products, distractors)[own.any(dim=0)]  # (B, all B)
         terms, accuracies = [], []
         for i, j in ordered_pairs(len(q)):
-            s = q[i] @ k[j].T / self.tau
+            s = product(q[i], k[j].T) / self.tau
             positive, negatives = s[own].view(-1, 1), s.masked_fill(barred, -torch.inf)
             terms.append(2 * self.tau * objective(self.against, self.tau)(positive, negatives).mean())
             accuracies.append(share_nearer(positive, negatives))

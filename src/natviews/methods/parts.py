@@ -1,4 +1,5 @@
-"""What several methods are made of: heads, a teacher that follows its student, schedules, pairs of views."""
+"""What several methods are made of: heads, a teacher that follows its student, schedules, products, pairs of
+views."""
 
 import copy
 import math
@@ -6,7 +7,6 @@ from collections.abc import Iterator
 from typing import TypeVar, cast
 
 import torch
-from timm.layers import DropPath
 from torch import Tensor, nn
 
 
@@ -39,20 +39,19 @@ def teacher_of(student: Module) -> Module:
     """A copy that starts equal, gets no gradient and drops nothing, neither paths nor units."""
     teacher = copy.deepcopy(student).requires_grad_(False)
     for module in teacher.modules():
-        if isinstance(module, DropPath):
-            module.drop_prob = 0.0
-        elif isinstance(module, nn.Dropout):
+        if isinstance(module, nn.modules.dropout._DropoutNd):
             module.p = 0.0
+        for rate in ("drop_prob", "drop_rate"):  # of a path, and of timm's networks that drop units themselves
+            if hasattr(module, rate):
+                setattr(module, rate, 0.0)
     return teacher
 
 
 @torch.no_grad()
 def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
-    """teacher <- momentum * teacher + (1 - momentum) * student; buffers (batch norm's) are copied."""
+    """teacher <- momentum * teacher + (1 - momentum) * student. Batch norm's statistics are the teacher's own."""
     for theirs, ours in zip(teacher.parameters(), student.parameters(), strict=True):
         theirs.lerp_(ours.detach().to(theirs.dtype), 1 - momentum)
-    for buffer, ours_now in zip(teacher.buffers(), student.buffers(), strict=True):
-        buffer.copy_(ours_now)
 
 
 def cosine(start: float, end: float, fraction: float) -> float:
@@ -87,6 +86,12 @@ def in_groups(network: nn.Module, x: Tensor, groups: int, *, shuffled: bool) -> 
     )
     made = torch.cat([network(part) for part in x[order].tensor_split(groups)])
     return made[order.argsort()]
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b with all its digits: similarities are computed in float32, whatever precision networks run in."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b
 
 
 def ordered_pairs(count: int) -> list[tuple[int, int]]:

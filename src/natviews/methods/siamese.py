@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
-from natviews.methods.contrast import no_negatives
+from natviews.methods.contrast import seen_together
 from natviews.methods.parts import width_of
 
 
@@ -37,7 +37,8 @@ class Siamese(Method):
         g_1, g_2 = self.projector(self.online(torch.cat(views.globals[:2]))).float().chunk(2)  # (B, out)
         # Another product for every row: a turn by 1 to B - 1 places.
         turn = int(torch.randint(1, len(g_1), ()))
-        barred = no_negatives(views.products, views.distractors, views.products.roll(turn)).diagonal()
+        rows = torch.arange(len(g_1), device=g_1.device)
+        barred = seen_together(views.products, views.distractors)[rows, rows.roll(turn)]
         same = F.pairwise_distance(g_1, g_2)
         apart = F.pairwise_distance(g_1, g_2.roll(turn, dims=0))
         positives, negatives = same.square() / 2, (F.relu(self.m - apart).square() / 2)[~barred]

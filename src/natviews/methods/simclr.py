@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
-from natviews.methods.contrast import Against, no_negatives, objective, share_nearer
+from natviews.methods.contrast import Against, objective, seen_together, share_nearer
 from natviews.methods.distributed import gather, gather_views
-from natviews.methods.parts import mlp, width_of
+from natviews.methods.parts import mlp, product, width_of
 
 
 class SimCLR(Method):
@@ -65,10 +65,9 @@ def nt_xent(
     partner in the next view is nearer than all negatives.
     """
     rows, batch = len(z), len(products)
-    s = z @ z.T / temperature  # (VB, VB)
+    s = product(z, z.T) / temperature  # (VB, VB)
     own = torch.arange(rows, device=z.device)
     partners = torch.stack([own.roll(-batch * k) for k in range(1, rows // batch)], dim=1)  # (VB, V - 1)
-    barred = no_negatives(products, distractors, products)  # (B, B)
-    barred = (barred | barred.T).repeat(rows // batch, rows // batch)
+    barred = seen_together(products, distractors).repeat(rows // batch, rows // batch)  # (VB, VB)
     positive, negatives = s.gather(1, partners), s.masked_fill(barred, -torch.inf)
     return objective(against, temperature)(positive, negatives).mean(), share_nearer(positive, negatives)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
 from natviews.methods.distributed import gather_views
-from natviews.methods.parts import mlp, ordered_pairs, width_of
+from natviews.methods.parts import mlp, ordered_pairs, product, width_of
 
 
 class VICReg(Method):
@@ -61,5 +61,5 @@ def lacking_variance(z: Tensor) -> Tensor:
 def covariances(z: Tensor) -> Tensor:
     """The squared covariances of different dimensions of z (B, D), summed and divided by D."""
     centred = z - z.mean(dim=0)
-    covariance = centred.T @ centred / (len(z) - 1)  # (D, D)
+    covariance = product(centred.T, centred) / (len(z) - 1)  # (D, D)
     return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]

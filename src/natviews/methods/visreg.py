@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from natviews.methods.base import Loss, Method, Progress, Views
 from natviews.methods.distributed import gather_views
 from natviews.methods.lejepa import invariance
-from natviews.methods.parts import by_size, mlp, width_of
+from natviews.methods.parts import by_size, mlp, product, width_of
 
 
 class VISReg(Method):
@@ -55,7 +55,7 @@ class VISReg(Method):
         mean, deviation = z.mean(dim=1, keepdim=True), z.std(dim=1, correction=0, keepdim=True)
         directions = F.normalize(torch.randn(z.shape[2], self.slices, device=z.device, dtype=z.dtype), dim=0)
         scale, centre = (1 - deviation).square().mean(), mean.square().mean()
-        shape = distance_from_gauss((z - mean) / (deviation.detach() + 1e-4) @ directions)
+        shape = distance_from_gauss(product((z - mean) / (deviation.detach() + 1e-4), directions))
         a, b, c = self.parts
         total = (1 - self.lambda_) * pred + self.lambda_ * (a * scale + b * shape + c * centre)
         parts = {"invariance": pred, "scale": scale, "shape": shape, "centre": centre}
