@@ -60,9 +60,10 @@ def make(name, seed=0):
     return METHODS[name](encoder, **values)
 
 
-def views(seed=0, batch=8):
+def views(name, seed=0, batch=8):
     generator = torch.Generator().manual_seed(seed)
-    crops = [torch.randn(batch, 3, 32, 32, generator=generator) for _ in range(2)]
+    count = 4 if name == "twoheads" else 2
+    crops = [torch.randn(batch, 3, 32, 32, generator=generator) for _ in range(count)]
     local = [torch.randn(batch, 3, 16, 16, generator=generator) for _ in range(2)]
     return Views(crops, torch.arange(batch), local)
 
@@ -84,7 +85,7 @@ def trainable(method):
 @every_method
 def test_gradients_reach_the_encoder_that_is_trained(name):
     method = make(name)
-    method.loss(views(), NOW).total.backward()
+    method.loss(views(name), NOW).total.backward()
     for key, parameter in method.trained.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, key
 
@@ -92,7 +93,7 @@ def test_gradients_reach_the_encoder_that_is_trained(name):
 @every_method
 def test_gradients_reach_all_that_is_trained(name):
     method = make(name)
-    method.loss(views(), NOW).total.backward()
+    method.loss(views(name), NOW).total.backward()
     for key, parameter in method.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad is not None, key
@@ -105,7 +106,7 @@ def test_a_teacher_moves_and_gets_no_gradient(name):
     if not hasattr(method, "teacher"):
         pytest.skip(f"{name} has no teacher")
     before = [parameter.clone() for parameter in method.teacher.parameters()]
-    step(method, torch.optim.SGD(trainable(method), lr=0.1), views())
+    step(method, torch.optim.SGD(trainable(method), lr=0.1), views(name))
     assert all(p.grad is None and not p.requires_grad for p in method.teacher.parameters())
     moved = [not torch.equal(a, b) for a, b in zip(before, method.teacher.parameters(), strict=True)]
     assert any(moved)
@@ -116,19 +117,19 @@ def test_the_state_holds_everything_that_shapes_the_future(name):
     """Two steps, saved and loaded in between, end where two steps in a row end."""
     straight = make(name)
     optimiser = torch.optim.SGD(trainable(straight), lr=0.1)
-    step(straight, optimiser, views(1))
+    step(straight, optimiser, views(name, 1))
     loaded = make(name, seed=9)
     loaded.load_state_dict(straight.state_dict())
     for method in (straight, loaded):
         torch.manual_seed(3)  # a checkpoint holds the generator's state as well
-        step(method, torch.optim.SGD(trainable(method), lr=0.1), views(2))
+        step(method, torch.optim.SGD(trainable(method), lr=0.1), views(name, 2))
     for key, value in straight.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[key]), key
 
 
 @every_method
 def test_the_same_seed_gives_the_same_loss_to_the_bit(name):
-    losses = [make(name).loss(views(), NOW).total for _ in range(2)]
+    losses = [make(name).loss(views(name), NOW).total for _ in range(2)]
     assert torch.equal(*losses)
 
 
@@ -139,21 +140,21 @@ def test_training_makes_the_loss_smaller(name):
     losses = []
     for _ in range(30):
         torch.manual_seed(0)  # the same puzzle, the same directions, the same patches hidden
-        losses.append(step(method, optimiser, views()).total.item())
+        losses.append(step(method, optimiser, views(name)).total.item())
     assert losses[-1] < max(losses[:6]) - 0.02  # by the sixth step a queue is full of real keys
 
 
-def loss_and_gradients(method, half):
+def loss_and_gradients(name, method, half):
     torch.manual_seed(0)
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
-        loss = method.loss(views(), NOW).total
+        loss = method.loss(views(name), NOW).total
     loss.backward()
     return loss, torch.cat([parameter.grad.flatten() for parameter in trainable(method)])
 
 
 @every_method
 def test_half_precision_gives_about_the_same_loss_and_gradients(name):
-    (loss, gradients), (halved, rough) = (loss_and_gradients(make(name), half) for half in (False, True))
+    (loss, gradients), (halved, rough) = (loss_and_gradients(name, make(name), half) for half in (False, True))
     assert torch.allclose(halved, loss, rtol=0.01, atol=0.001)
     assert F.cosine_similarity(gradients, rough, dim=0) > 0.85
     assert rough.norm() / gradients.norm() == pytest.approx(1, abs=0.1)
@@ -165,14 +166,14 @@ def test_only_networks_run_in_half_precision(name):
     method = make(name)
     for module in method.modules():
         module.forward = torch.autocast("cpu", enabled=False)(module.forward)
-    assert torch.equal(loss_and_gradients(method, True)[0], loss_and_gradients(make(name), False)[0])
+    assert torch.equal(loss_and_gradients(name, method, True)[0], loss_and_gradients(name, make(name), False)[0])
 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
 def test_the_order_of_the_two_views_is_nothing_where_the_paper_is_symmetric(name):
     losses = []
     for order in (1, -1):
-        method, data = make(name), views()
+        method, data = make(name), views(name)
         if name == "moby" and order == -1:
             method.queue_1, method.queue_2 = method.queue_2, method.queue_1
         torch.manual_seed(0)
@@ -204,11 +205,13 @@ def train(name, steps, average=lambda gradient: gradient):
     return {"gradients": first, "state": method.state_dict()}
 
 
-def joined():
+def joined(name):
     """Three steps' batches. A collage in each half shows a product of the other."""
     beside = torch.full((8, 2), -1)
     beside[1, 0], beside[6, 1] = 5, 2
-    return [views(seed)._replace(products=torch.arange(8) + 8 * seed, distractors=beside) for seed in range(3)]
+    return [
+        views(name, seed)._replace(products=torch.arange(8) + 8 * seed, distractors=beside) for seed in range(3)
+    ]
 
 
 def half(batch, rank):
@@ -225,8 +228,8 @@ def one_of_two(rank, folder):
         return gradient / 2
 
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    steps = [[half(batch, rank)] for batch in joined()]
-    torch.save({name: train(name, steps, average) for name in METHODS}, folder / f"{rank}.pt")
+    made = {name: train(name, [[half(batch, rank)] for batch in joined(name)], average) for name in METHODS}
+    torch.save(made, folder / f"{rank}.pt")
     dist.destroy_process_group()
 
 
@@ -249,7 +252,7 @@ def on_two_processes(tmp_path_factory):
 def test_two_processes_train_as_one_does_on_the_joined_batch(name, on_two_processes):
     """Gradients, averaged over processes, and everything after three steps: queues and centres as well."""
     first, second = (made[name] for made in on_two_processes)
-    steps = [[half(batch, 0), half(batch, 1)] if name in ROW_BY_ROW else [batch] for batch in joined()]
+    steps = [[half(batch, 0), half(batch, 1)] if name in ROW_BY_ROW else [batch] for batch in joined(name)]
     alone = train(name, steps)
     for ours, theirs in zip(first["gradients"], alone["gradients"], strict=True):
         assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-5 * (1 + theirs.abs().max()))

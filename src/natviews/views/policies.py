@@ -254,6 +254,20 @@ def identity(*, size: int = 224, area: Range = (0.2, 1.0), colour: float = 0.2, 
     return Policy(globals=Crops(count=views, size=size, area=area), every=(Flip(), jitter))
 
 
+def recoloured(*, size: int = 224, area: Range = (0.2, 1.0), colour: float = 0.2) -> Policy:
+    """For two heads at once: two views as `identity` has them and two in any other colour.
+
+    After LooC (Xiao et al., ICLR 2021): what one head must tell apart the other must not see.
+    """
+    kept = Jitter(brightness=0.8 * colour, contrast=0.8 * colour, saturation=0.8 * colour, hue=0.2 * colour)
+    lost = Jitter(brightness=0.4, contrast=0.4, saturation=0.8, hue=0.5, p=1.0)
+    return Policy(
+        globals=Crops(count=4, size=size, area=area),
+        every=(Flip(),),
+        per_global=((kept,), (kept,), (lost,), (lost,)),
+    )
+
+
 def own(
     *,
     size: int = 224,
@@ -310,6 +324,7 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     "moco": moco,
     "none": none,
     "own": own,
+    "recoloured": recoloured,
     "sea": sea,
     "simclr": simclr,
     "skill": skill,
