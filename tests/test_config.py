@@ -232,3 +232,37 @@ def test_a_file_without_blocks_is_refused(text, tmp_path):
 def test_a_block_of_another_shape_is_refused(text):
     with pytest.raises(NatviewsError):
         Recipe.of(yaml.safe_load(text))
+
+
+def written(folder, **recipes):
+    for name, text in recipes.items():
+        (folder / f"{name}.yaml").write_text(text)
+    return [str(folder / f"{name}.yaml") for name in recipes]
+
+
+def test_a_recipe_like_another_says_what_is_different(tmp_path):
+    base, heir = written(
+        tmp_path,
+        base="views: {name: dino, locals: 4}\nencoder: {name: small}\ntraining: {epochs: 3, batch: 8}\nweights: a",
+        heir=f"like: {tmp_path}/base.yaml\nviews: {{name: simclr}}\ntraining: {{epochs: 5}}\nweights: null",
+    )
+    assert load_recipe(base)["training"] == {"epochs": 3, "batch": 8}
+    assert load_recipe(heir) == {
+        "views": {"name": "simclr"},  # another name starts afresh
+        "encoder": {"name": "small"},
+        "training": {"epochs": 5, "batch": 8},
+        "weights": None,
+    }
+
+
+def test_recipes_that_are_like_one_another_in_a_circle_are_refused(tmp_path):
+    one, _ = written(tmp_path, one=f"like: {tmp_path}/two.yaml", two=f"like: {tmp_path}/one.yaml")
+    with pytest.raises(NatviewsError, match="is no other recipe"):
+        load_recipe(one)
+
+
+def test_an_ablation_of_skill_differs_in_what_it_ablates_alone():
+    skill = load_recipe("skill")
+    for name, block in (("no-local", "views"), ("no-preprocess", "encoder"), ("weak-colour", "views")):
+        ablated = load_recipe(f"skill-{name}")
+        assert {key for key in skill if skill[key] != ablated[key]} == {block}

@@ -85,7 +85,29 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str) -> dict[str, Any]:
-    """The plain values of a recipe, by name or from a YAML file."""
+    """The plain values of a recipe, by name or from a YAML file.
+
+    A recipe may say `like: NAME` and what is different: a block that has a `name` takes the place of the other's,
+    any other is laid over it, and `null` takes one away.
+    """
+    return _with_ancestors(name, ())
+
+
+def _with_ancestors(name: str, heirs: tuple[str, ...]) -> dict[str, Any]:
+    values = _read_recipe(name)
+    if "like" not in values:
+        return values
+    other = values.pop("like")
+    if other in (*heirs, name) or not isinstance(other, str):
+        raise NatviewsError(f"The recipe {name} is `like: {other}`, which is no other recipe.")
+    result = _with_ancestors(other, (*heirs, name))
+    for block, value in values.items():
+        laid_over = isinstance(value, dict) and isinstance(result.get(block), dict) and "name" not in value
+        result[block] = result[block] | value if laid_over else value
+    return result
+
+
+def _read_recipe(name: str) -> dict[str, Any]:
     path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
     if not path.is_file():
         if path.parent == RECIPES:

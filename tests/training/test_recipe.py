@@ -51,7 +51,7 @@ def test_views_are_as_large_as_the_encoder_unless_said_otherwise():
         ({"training": {"epocs": 3}}, "did you mean 'epochs'"),
         ({"training": {"epochs": 0}}, "at least 1"),
         ({"training": {"lr": "fast"}}, "does not fit"),
-        ({"training": {"optimiser": "adam"}}, "'adamw' or 'sgd'"),
+        ({"training": {"optimiser": "adam"}}, "'adamw', 'sgd' or 'lars'"),
     ],
 )
 def test_what_does_not_exist_or_fit_is_refused_by_name(values, said):

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.loggers import TensorBoardLogger
+from timm.optim import Lars
 from torch import Tensor, nn
 
 from natviews.catalog import PackedPhotos
@@ -160,6 +161,8 @@ def _optimiser(method: Method, schedule: Schedule) -> torch.optim.Optimizer:
     ]
     if schedule.optimiser == "sgd":
         return torch.optim.SGD(settings, lr=schedule.lr, momentum=0.9)
+    if schedule.optimiser == "lars":  # what is not decayed (biases, norms) keeps its plain rate
+        return Lars(settings, lr=schedule.lr, momentum=0.9)
     return torch.optim.AdamW(settings, lr=schedule.lr)
 
 

@@ -34,7 +34,7 @@ class Schedule:
     epochs: int = 100
     batch: int = 128
     within: str = ""
-    optimiser: Literal["adamw", "sgd"] = "adamw"
+    optimiser: Literal["adamw", "sgd", "lars"] = "adamw"
     lr: float = 1e-3
     head_lr: float = 1.0
     warmup_epochs: float = 5.0
