@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the code: commands.md, python.md and views.md.
+"""Writes the pages that are made from the code: commands.md, methods.md, python.md and views.md.
 
     python docs/generate.py
 
@@ -14,6 +14,7 @@ import typer
 
 import natviews
 from natviews.cli import app
+from natviews.methods import METHODS
 from natviews.views import OPS, POLICIES, Policy
 from natviews.views.ops import Op
 
@@ -127,11 +128,32 @@ def _short(value: object) -> str:
 
 
 def _signature(thing: object) -> str:
-    parameters = inspect.signature(thing).parameters.values()  # type: ignore[arg-type]
+    parameters = [p for n, p in inspect.signature(thing).parameters.items() if n != "encoder"]  # type: ignore
     return ", ".join(f"{p.name}" if p.default is p.empty else f"{p.name}={p.default}" for p in parameters)
 
 
-PAGES = {"commands.md": commands, "python.md": python, "views.md": views}
+def methods() -> str:
+    """Every method: its paper, its algorithm, its parameters."""
+    parts = [MADE, "# Methods", METHODS_SAID]
+    for name, method in METHODS.items():
+        said = (inspect.getdoc(inspect.getmodule(method)) or "").split("\n\n")
+        boxed = [f"```text\n{part}\n```" if part.startswith("    ") else part for part in said]
+        parts += [f"## {name}", *boxed, inspect.getdoc(method) or ""]
+        parts.append(f"Parameters: `{_signature(method) or 'none'}`")
+    return "\n\n".join(parts) + "\n"
+
+
+METHODS_SAID = """A method is a loss over views and an update rule of its own; it knows neither where its views
+come from nor how many processes train. A recipe names one and its parameters
+(`method: {name: byol, momentum: 0.99}`), and `natviews explain NAME` prints what stands here.
+
+`against`, where a method has it, is what a positive weighs against its negatives: `infonce`; `decoupled`, for
+small batches (Yeh et al., ECCV 2022); `debiased`, where negatives may be of the same kind (Chuang et al.,
+NeurIPS 2020); `rince`, where positives may be wrong (Chuang et al., CVPR 2022). Photos of the row's own product
+are no negatives for it, nor are those of products that a collage shows beside it, in batches as in queues."""
+
+
+PAGES = {"commands.md": commands, "methods.md": methods, "python.md": python, "views.md": views}
 
 if __name__ == "__main__":
     for name, make in PAGES.items():

@@ -24,7 +24,7 @@ def load(path):
     return module
 
 
-@pytest.mark.parametrize("name", ["commands.md", "python.md", "views.md"])
+@pytest.mark.parametrize("name", ["commands.md", "methods.md", "python.md", "views.md"])
 def test_pages_made_from_the_code_are_current(name):
     made = load(ROOT / "docs" / "generate.py").PAGES[name]()
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == made, "run: python docs/generate.py"
