@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from natviews.config import check
 from natviews.encoders import Architecture, Encoder
 from natviews.methods import METHODS, Progress, Views
+from natviews.report.explanations import explanation
 from natviews.types import NatviewsError
 
 SMALL = {
@@ -275,6 +276,17 @@ def test_its_file_opens_with_the_paper_and_its_algorithm(name):
     box = inspect.getdoc(inspect.getmodule(METHODS[name]))
     assert ("arXiv:" in box or "doi:" in box) and "<-" in box
     assert len(inspect.getsource(inspect.getmodule(METHODS[name])).splitlines()) <= 130
+
+
+@every_method
+def test_it_is_explained_with_its_box_its_parameters_and_where_they_come_from(name):
+    said = explanation(name)
+    assert inspect.getdoc(inspect.getmodule(METHODS[name])) in said
+    assert f"methods/{name}.py" in said
+    for parameter in inspect.signature(METHODS[name]).parameters.values():
+        if parameter.name != "encoder":
+            (line,) = (line for line in said.splitlines() if line.startswith(f"  {parameter}"))
+            assert line.removeprefix(f"  {parameter}").strip(), f"no source: {line}"
 
 
 if __name__ == "__main__":

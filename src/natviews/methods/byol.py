@@ -21,7 +21,14 @@ class BYOL(Method):
     """Heads of 4,096 and 256 units and tau from 0.996, as in the paper's 1,000 epochs; 0.99 for 300 and
     0.97 for 40."""
 
-    def __init__(self, encoder: nn.Module, *, momentum: float = 0.996, hidden: int = 4096, out: int = 256) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        momentum: float = 0.996,  # official configs/byol.py
+        hidden: int = 4096,  # official configs/byol.py
+        out: int = 256,  # official configs/byol.py
+    ) -> None:
         super().__init__()
         self.student = nn.Sequential(encoder, mlp(width_of(encoder), hidden, out))
         self.teacher: nn.Sequential = teacher_of(self.student)

@@ -36,18 +36,18 @@ class DINO(Method):
         self,
         encoder: nn.Module,
         *,
-        prototypes: int = 65536,
-        literal: bool = False,
-        hidden: int = 2048,
-        bottleneck: int = 256,
-        student_temperature: float = 0.1,
-        teacher_temperature: float = 0.04,
-        warmup_teacher_temperature: float = 0.04,
-        warmup_teacher_epochs: float = 0,
-        momentum: float = 0.996,
-        centre_momentum: float = 0.9,
-        clip: float = 3.0,
-        freeze_last_layer_epochs: float = 1,
+        prototypes: int = 65536,  # official main_dino.py
+        literal: bool = False,  # SkiLL, equation 5
+        hidden: int = 2048,  # official vision_transformer.py
+        bottleneck: int = 256,  # official vision_transformer.py
+        student_temperature: float = 0.1,  # official main_dino.py
+        teacher_temperature: float = 0.04,  # official main_dino.py; 0.07 at most
+        warmup_teacher_temperature: float = 0.04,  # official main_dino.py
+        warmup_teacher_epochs: float = 0,  # official main_dino.py; 30 for 0.07
+        momentum: float = 0.996,  # official main_dino.py; 0.9995 for batches of 256
+        centre_momentum: float = 0.9,  # official main_dino.py
+        clip: float = 3.0,  # official main_dino.py, each parameter by itself
+        freeze_last_layer_epochs: float = 1,  # official main_dino.py
     ) -> None:
         super().__init__()
         self.student = nn.Sequential(encoder, PrototypeHead(width_of(encoder), hidden, bottleneck, prototypes))

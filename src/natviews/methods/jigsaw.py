@@ -7,7 +7,7 @@ ECCV 2016. arXiv:1603.09246
     L          = mean of - log p[pi]
 
 Section 3 and algorithm 1. A tile takes 64 px of a cell's 85, so that edges do not tell who is whose neighbour,
-and is normalised by itself, so that neither does brightness; two thirds of the photos are grey (section 3.3), so
+and is normalised by itself, so that neither does brightness; two thirds of the photos are grey, so
 that colour fringes do not. One network sees each tile by itself: it needs no positions, so it should be a
 convolutional one.
 """
@@ -35,10 +35,10 @@ class Jigsaw(Method):
         self,
         encoder: nn.Module,
         *,
-        permutations: int = 100,
-        tile: int = 512,
-        hidden: int = 4096,
-        grey: float = 0.66,
+        permutations: int = 100,  # official permutations file
+        tile: int = 512,  # figure 3
+        hidden: int = 4096,  # figure 3
+        grey: float = 0.66,  # VISSL's configuration
     ) -> None:
         super().__init__()
         self.online = encoder

@@ -28,12 +28,12 @@ class LeJEPA(Method):
         self,
         encoder: nn.Module,
         *,
-        weight: float = 0.05,
-        slices: int = 1024,
-        knots: int = 17,
-        reach: float = 3.0,
-        hidden: int = 2048,
-        out: int = 128,
+        weight: float = 0.05,  # authors' README
+        slices: int = 1024,  # authors' README
+        knots: int = 17,  # authors' README
+        reach: float = 3.0,  # authors' code
+        hidden: int = 2048,  # ours
+        out: int = 128,  # ours
     ) -> None:
         super().__init__()
         self.online = encoder

@@ -36,11 +36,11 @@ class MAE(Method):
         self,
         encoder: nn.Module,
         *,
-        hidden: float = 0.75,
-        decoder: int = 512,
-        blocks: int = 8,
-        heads: int = 16,
-        normalise: bool = True,
+        hidden: float = 0.75,  # section 4.1, figure 5
+        decoder: int = 512,  # table 1b
+        blocks: int = 8,  # table 1a
+        heads: int = 16,  # official models_mae.py
+        normalise: bool = True,  # table 1d
     ) -> None:
         super().__init__()
         self.online = encoder

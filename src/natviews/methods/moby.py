@@ -27,12 +27,12 @@ class MoBY(Method):
         self,
         encoder: nn.Module,
         *,
-        temperature: float = 0.2,
-        momentum: float = 0.99,
-        queue: int = 4096,
-        hidden: int = 4096,
-        out: int = 256,
-        against: Against = "infonce",
+        temperature: float = 0.2,  # official configs/moby_swin_tiny.yaml
+        momentum: float = 0.99,  # official, on a cosine
+        queue: int = 4096,  # official configs/moby_swin_tiny.yaml
+        hidden: int = 4096,  # official models/moby.py
+        out: int = 256,  # official models/moby.py
+        against: Against = "infonce",  # the paper is infonce
     ) -> None:
         super().__init__()
         self.student = nn.Sequential(encoder, mlp(width_of(encoder), hidden, out))

@@ -31,13 +31,13 @@ class MoCoV2(Method):
         self,
         encoder: nn.Module,
         *,
-        temperature: float = 0.2,
-        momentum: float = 0.999,
-        queue: int = 65536,
-        hidden: int = 2048,
-        out: int = 128,
-        groups: int = 8,
-        against: Against = "infonce",
+        temperature: float = 0.2,  # section 3; official README
+        momentum: float = 0.999,  # official main_moco.py
+        queue: int = 65536,  # official main_moco.py
+        hidden: int = 2048,  # section 3: 2,048 units
+        out: int = 128,  # official main_moco.py
+        groups: int = 8,  # the paper has one per GPU, on 8
+        against: Against = "infonce",  # the paper is infonce
     ) -> None:
         super().__init__()
         self.student = nn.Sequential(encoder, mlp(width_of(encoder), hidden, out, norm=False))

@@ -28,13 +28,13 @@ class MoCoV3(Method):
         self,
         encoder: nn.Module,
         *,
-        temperature: float = 0.2,
-        momentum: float = 0.99,
-        hidden: int = 4096,
-        out: int = 256,
-        layers: int = 3,
-        freeze_patches: bool = True,
-        against: Against = "infonce",
+        temperature: float = 0.2,  # official main_moco.py, ViT
+        momentum: float = 0.99,  # official main_moco.py, on a cosine
+        hidden: int = 4096,  # official main_moco.py
+        out: int = 256,  # official main_moco.py
+        layers: int = 3,  # official builder.py, ViT
+        freeze_patches: bool = True,  # section 4.2
+        against: Against = "infonce",  # the paper is infonce
     ) -> None:
         super().__init__()
         projector = mlp(width_of(encoder), *[hidden] * (layers - 1), out, last_norm=True)

@@ -23,7 +23,13 @@ from natviews.methods.parts import width_of
 class Siamese(Method):
     """A linear map to `out` dimensions and a margin of 1."""
 
-    def __init__(self, encoder: nn.Module, *, margin: float = 1.0, out: int = 128) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        margin: float = 1.0,  # unit margin; the paper leaves it open
+        out: int = 128,  # ours
+    ) -> None:
         super().__init__()
         self.online = encoder
         self.projector = nn.Linear(width_of(encoder), out)

@@ -30,10 +30,10 @@ class SimCLR(Method):
         self,
         encoder: nn.Module,
         *,
-        temperature: float = 0.1,
-        hidden: int = 2048,
-        out: int = 128,
-        against: Against = "infonce",
+        temperature: float = 0.1,  # official run.py
+        hidden: int = 2048,  # ResNet-50's width
+        out: int = 128,  # official run.py
+        against: Against = "infonce",  # the paper is infonce
     ) -> None:
         super().__init__()
         self.online = encoder

@@ -28,7 +28,13 @@ from natviews.types import NatviewsError
 class SimMIM(Method):
     """Six tenths of the squares of 32 px hidden, as in the paper. `square` is a multiple of the patch's side."""
 
-    def __init__(self, encoder: nn.Module, *, hidden: float = 0.6, square: int = 32) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        hidden: float = 0.6,  # official config.py
+        square: int = 32,  # official config.py
+    ) -> None:
         super().__init__()
         self.online = encoder
         vit = transformer_of(encoder, "SimMIM")

@@ -20,7 +20,14 @@ from natviews.methods.parts import mlp, ordered_pairs, width_of
 class SimSiam(Method):
     """A three-layer projector of 2,048 units and a predictor that narrows to 512, as in the paper's section 3."""
 
-    def __init__(self, encoder: nn.Module, *, hidden: int = 2048, out: int = 2048, bottleneck: int = 512) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        hidden: int = 2048,  # section 3
+        out: int = 2048,  # section 3
+        bottleneck: int = 512,  # section 3
+    ) -> None:
         super().__init__()
         self.online = encoder
         self.projector = mlp(width_of(encoder), hidden, hidden, out, last_norm=True)

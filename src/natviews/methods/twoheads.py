@@ -29,7 +29,12 @@ class TwoHeads(Method):
     """Both heads and the temperature are SimCLR's. It takes the four views of the policy `recoloured`."""
 
     def __init__(
-        self, encoder: nn.Module, *, temperature: float = 0.1, hidden: int = 2048, out: int = 128
+        self,
+        encoder: nn.Module,
+        *,
+        temperature: float = 0.1,  # SimCLR's
+        hidden: int = 2048,  # SimCLR's
+        out: int = 128,  # SimCLR's
     ) -> None:
         super().__init__()
         self.online = encoder

@@ -25,11 +25,11 @@ class VICReg(Method):
         self,
         encoder: nn.Module,
         *,
-        invariance: float = 25.0,
-        variance: float = 25.0,
-        covariance: float = 1.0,
-        hidden: int = 8192,
-        out: int = 8192,
+        invariance: float = 25.0,  # section 4.2
+        variance: float = 25.0,  # section 4.2
+        covariance: float = 1.0,  # section 4.2
+        hidden: int = 8192,  # section 4.2
+        out: int = 8192,  # section 4.2
     ) -> None:
         super().__init__()
         self.online = encoder

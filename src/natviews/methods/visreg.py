@@ -30,13 +30,13 @@ class VISReg(Method):
         self,
         encoder: nn.Module,
         *,
-        weight: float = 0.9,
-        scale: float = 1.0,
-        shape: float = 1.0,
-        centre: float = 1.0,
-        slices: int = 2048,
-        hidden: int = 2048,
-        out: int = 256,
+        weight: float = 0.9,  # tables 3 and 12
+        scale: float = 1.0,  # table 3
+        shape: float = 1.0,  # table 3
+        centre: float = 1.0,  # table 3
+        slices: int = 2048,  # as published
+        hidden: int = 2048,  # as published
+        out: int = 256,  # as published
     ) -> None:
         super().__init__()
         self.online = encoder

@@ -1,6 +1,7 @@
 """What a name means: the docstring of the method, policy, operation, metric or recipe, and its place."""
 
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,25 @@ def _recipe(name: str) -> str:
 
 
 def _parameters(made: Callable[..., Any]) -> str:
+    """A line for each parameter: its type and default and, where the code says it, its source."""
     signature = inspect.signature(made)
-    named = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
-    return "\n".join(f"  {p}" for p in named)
+    said = [f"  {p}" for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    sources = _comments(made)
+    width = max((len(line) for line in said if line.split(":")[0].strip() in sources), default=0)
+    return "\n".join(
+        f"{line:{width}}  {source}" if (source := sources.get(line.split(":")[0].strip())) else line
+        for line in said
+    )
+
+
+def _comments(made: Callable[..., Any]) -> dict[str, str]:
+    """The comments behind the parameters in the constructor's source: parameter -> comment."""
+    constructor = made.__init__ if inspect.isclass(made) else made
+    try:
+        lines = inspect.getsource(constructor).splitlines()
+    except (OSError, TypeError):  # made by dataclass
+        return {}
+    return {m[1]: m[2] for line in lines if (m := re.match(r"\s+(\w+): .*,  # (.+)$", line))}
 
 
 def _place(made: Callable[..., Any]) -> str:
