@@ -62,7 +62,9 @@ def held_out(catalog: Catalog, out: Path, method: str, parameter: str, value: An
 
 
 def main(out: Path, *sizes: int) -> None:
-    catalogs = {size: generate_catalog(out / f"catalog-{size}", products=size, seed=0) for size in sizes}
+    catalogs = {
+        size: Catalog.open(generate_catalog(out / f"catalog-{size}", products=size, seed=0)) for size in sizes
+    }
     columns = [f"{size} products, {name}" for size in sizes for name in ("no head", "head")]
     lines = ["| method | parameter | value | " + " | ".join(columns) + " |", "|" + "---|" * (3 + len(columns))]
     for method, parameter, value in settings():

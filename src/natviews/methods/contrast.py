@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from natviews.methods.base import Views
 from natviews.methods.distributed import gather
 from natviews.methods.parts import product
 
@@ -109,6 +110,12 @@ class Queue(nn.Module):
         self.register_buffer("keys", F.normalize(torch.randn(length, dim), dim=1))
         self.register_buffer("products", torch.full((length,), NOBODY))
         self.register_buffer("place", torch.zeros((), dtype=torch.long))
+
+    def similarities(self, q: Tensor, views: Views) -> Tensor:
+        """(B, length): cosines of queries q (B, D) with the keys, minus infinity where a key is no negative."""
+        barred = no_negatives(views.products, views.distractors, self.products)
+        keys = self.keys.clone()  # by the time gradients are taken others have been pushed
+        return product(q, keys.T).masked_fill(barred, -torch.inf)
 
     @torch.no_grad()
     def push(self, keys: Tensor, products: Tensor) -> None:

@@ -16,8 +16,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
-from natviews.methods.contrast import Against, Queue, no_negatives, objective, share_nearer
-from natviews.methods.parts import cosine, follow, mlp, ordered_pairs, product, teacher_of, width_of
+from natviews.methods.contrast import Against, Queue, objective, share_nearer
+from natviews.methods.parts import cosine, follow, mlp, ordered_pairs, teacher_of, width_of
 
 
 class MoBY(Method):
@@ -53,9 +53,7 @@ class MoBY(Method):
         terms, accuracies = [], []
         for i, j in ordered_pairs(len(q)):
             positive = (q[i] * k[j]).sum(dim=1, keepdim=True) / self.tau
-            barred = no_negatives(views.products, views.distractors, queues[j % 2].products)
-            negatives = product(q[i], queues[j % 2].keys.T.clone()) / self.tau  # (B, K)
-            negatives = negatives.masked_fill(barred, -torch.inf)
+            negatives = queues[j % 2].similarities(q[i], views) / self.tau  # (B, K)
             terms.append(objective(self.against, self.tau)(positive, negatives).mean())
             accuracies.append(share_nearer(positive, negatives))
         if self.training:

@@ -16,8 +16,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
-from natviews.methods.contrast import Against, Queue, no_negatives, objective, share_nearer
-from natviews.methods.parts import follow, in_groups, mlp, product, teacher_of, width_of
+from natviews.methods.contrast import Against, Queue, objective, share_nearer
+from natviews.methods.parts import follow, in_groups, mlp, teacher_of, width_of
 
 
 class MoCoV2(Method):
@@ -56,8 +56,7 @@ class MoCoV2(Method):
             keys = [in_groups(self.teacher, x, self.groups, shuffled=True).float() for x in others]
             keys = [F.normalize(k, dim=1) for k in keys]
         positive = torch.stack([(q * k).sum(dim=1) for k in keys], dim=1) / self.tau  # (B, V - 1)
-        barred = no_negatives(views.products, views.distractors, self.queue.products)
-        negatives = (product(q, self.queue.keys.T.clone()) / self.tau).masked_fill(barred, -torch.inf)  # (B, K)
+        negatives = self.queue.similarities(q, views) / self.tau  # (B, K)
         loss = objective(self.against, self.tau)(positive, negatives).mean()
         if self.training:
             for k in keys:

@@ -12,7 +12,7 @@ from natviews.progress import progress
 from natviews.types import Embeddings, Provenance
 from natviews.views.ops import Jitter, Op
 
-SHRINKAGES = (0.1, 0.3, 0.5, 0.8)
+SHRINKAGES = (0.05, 0.1, 0.3, 0.5, 0.8)
 HEADLINE = "map@r"
 """What checkpoints and heads are chosen by: recall@1 is half decided by near-equal photos."""
 
