@@ -1,0 +1,244 @@
+"""Every method on real photos from the same pretrained weights, beside lightly's SimCLR and DINO on single photos.
+
+    python benchmarks/methods_on_real_photos.py SHOPS.csv WEIGHTS.safetensors OUT [--seeds N] [--only RECIPE...]
+
+Trains each recipe on the train split (10 to 20 minutes each on two cores; run again, it continues), embeds, and
+judges all with one evaluator on the test split: MAP@R, Recall@5 and Recall@1 within each shop, and Recall@1 of
+buyers' photos among sellers'. Writes OUT/methods.md and OUT/methods.json: each row with and without the
+closed-form head, and each minus frozen, minus frozen with whitening, and minus the better of lightly's, paired by
+query. The catalogue needs the columns `shop` and `source_guess`.
+
+lightly's rows use its own transforms, heads and losses in its documentation's example loop, as carefully as ours:
+AdamW with the same rates, batch norm's statistics frozen, as many photos shown. Its encoders get the same head.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from lightly.loss import DINOLoss, NTXentLoss
+from lightly.models.modules import DINOProjectionHead, SimCLRProjectionHead
+from lightly.models.utils import deactivate_requires_grad, update_momentum
+from lightly.transforms import DINOTransform, SimCLRTransform
+from lightly.utils.scheduler import cosine_schedule
+from PIL import Image
+from torch import Tensor, nn
+
+from natviews.catalog import Catalog, PackedPhotos, pack, with_split
+from natviews.encoders import Encoder, stored_size
+from natviews.evaluation import Retrieval, colour_histogram, retrieval
+from natviews.training import Recipe, Run, features_of, judging_of, train
+from natviews.training.measuring import Known, choose_head
+from natviews.types import Embeddings, Provenance
+
+RECIPES = tuple(
+    f"natural-{name}"
+    for name in ("mocov2", "moby", "byol", "simsiam", "dino", "skill", "visreg", "siamese", "twoheads")
+)
+SHOWN = ("map@r", "recall@5", "recall@1", "buyer's")
+SIZE, BATCH, RATE = 160, 96, 1e-4
+
+
+class Judged(NamedTuple):
+    """What one row's vectors find: all photos, and buyers' photos among sellers'."""
+
+    everyone: Retrieval
+    buyers: Retrieval
+
+    def values(self, name: str) -> Retrieval:
+        """The retrieval that a figure is taken from."""
+        return self.buyers if name == "buyer's" else self.everyone
+
+
+def lightly_simclr(encoder: Encoder, photos: list[Image.Image], steps: int) -> None:
+    """lightly's example of SimCLR."""
+    head = SimCLRProjectionHead(encoder.dim, encoder.dim, 128)
+    loss = NTXentLoss(temperature=0.1)
+    optimiser = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=RATE)
+    transform = SimCLRTransform(input_size=SIZE, normalize=normal(encoder))
+    for step, views in enumerate(lightly_views(photos, transform, steps)):
+        for group in optimiser.param_groups:
+            group["lr"] = cosine_schedule(step, steps, RATE, 0)
+        total = loss(*(head(encoder(view)) for view in views))
+        total.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+
+def lightly_dino(encoder: Encoder, photos: list[Image.Image], steps: int) -> None:
+    """lightly's example of DINO."""
+    student = nn.Sequential(encoder, DINOProjectionHead(encoder.dim, 1024, 256, 1024, freeze_last_layer=1))
+    teacher = nn.Sequential(
+        Encoder(encoder.architecture), DINOProjectionHead(encoder.dim, 1024, 256, 1024)
+    ).requires_grad_(False)
+    teacher.load_state_dict(student.state_dict())
+    deactivate_requires_grad(teacher)
+    loss = DINOLoss(output_dim=1024, warmup_teacher_temp_epochs=0)
+    optimiser = torch.optim.AdamW(
+        [{"params": encoder.parameters(), "times": 1}, {"params": student[1].parameters(), "times": 10}], lr=RATE
+    )
+    transform = DINOTransform(
+        global_crop_size=SIZE, local_crop_size=72, n_local_views=4, normalize=normal(encoder)
+    )
+    epoch = len(photos) // BATCH
+    for step, views in enumerate(lightly_views(photos, transform, steps)):
+        update_momentum(encoder, teacher[0], cosine_schedule(step, steps, 0.97, 1))
+        update_momentum(student[1], teacher[1], cosine_schedule(step, steps, 0.97, 1))
+        for group in optimiser.param_groups:
+            group["lr"] = cosine_schedule(step, steps, RATE * group["times"], 0)
+        total = loss([teacher(view) for view in views[:2]], [student(view) for view in views], epoch=step // epoch)
+        total.backward()
+        student[1].cancel_last_layer_gradients(current_epoch=step // epoch)
+        optimiser.step()
+        optimiser.zero_grad()
+    encoder.load_state_dict(teacher[0].state_dict())
+
+
+LIGHTLY: dict[str, Callable[[Encoder, list[Image.Image], int], None]] = {
+    "lightly SimCLR": lightly_simclr,
+    "lightly DINO": lightly_dino,
+}
+
+
+def normal(encoder: Encoder) -> dict[str, list[float]]:
+    """The network's colour statistics as lightly's transforms take them."""
+    return {name: (getattr(encoder, name).flatten() / 255).tolist() for name in ("mean", "std")}
+
+
+def lightly_views(
+    photos: list[Image.Image], transform: Callable[[Image.Image], list[Tensor]], steps: int
+) -> Iterator[list[Tensor]]:
+    """Batches of views of single photos, all photos in turn."""
+    rng = np.random.default_rng(0)
+    order: list[int] = []
+    for _ in range(steps):
+        if len(order) < BATCH:
+            order = rng.permutation(len(photos)).tolist()
+        batch, order = order[:BATCH], order[BATCH:]
+        yield [torch.stack(views) for views in zip(*(transform(photos[i]) for i in batch), strict=True)]
+
+
+def lightly_encoder(name: str, recipe: Recipe, packed: PackedPhotos, folder: Path, seed: int) -> Encoder:
+    """lightly's training from the recipe's weights, for as many steps as the recipe's; kept in `folder`."""
+    if (folder / "encoder.json").exists():
+        return Encoder.load(folder)
+    torch.manual_seed(seed)
+    encoder = Encoder.create(recipe.encoder, weights=recipe.weights, seed=seed).train()
+    learn = packed.take(packed.catalog.splits == "train")
+    fresh = np.flatnonzero(learn.catalog.column("near_dup_within") != "1")
+    products = len(set(learn.catalog.product_ids[fresh].tolist()))
+    LIGHTLY[name](
+        encoder,
+        [Image.fromarray(learn.pixels(int(row))) for row in fresh],
+        recipe.training.epochs * (products // BATCH),
+    )
+    encoder.eval().save(folder)
+    return encoder
+
+
+def with_head(encoder: Encoder, packed: PackedPhotos) -> dict[str, np.ndarray]:
+    """Vectors of the test photos before any head, and through the head that does best on `val`."""
+    parts = {split: packed.take(packed.catalog.splits == split) for split in ("train", "val", "test")}
+    known = {split: Known(part.catalog, features_of(encoder, part, split)) for split, part in parts.items()}
+    head = choose_head(known["train"], known["val"]).head
+    features = known["test"].features
+    return {"no head": features, "head": features if head is None else head.vectors(features)}
+
+
+def judge(vectors: np.ndarray, catalog: Catalog, row: str) -> Judged:
+    """Retrieval on the test photos, within each shop."""
+    embeddings = Embeddings(catalog.ids, catalog.product_ids, vectors, Provenance(row))
+    judging, source = judging_of(catalog, "shop"), catalog.column("source_guess")
+    buyers = replace(
+        judging, queries=judging.queries & (source == "buyer"), gallery=judging.gallery & (source == "listing")
+    )
+    return Judged(*(retrieval(embeddings, asked, row=row) for asked in (judging, buyers)))
+
+
+def figures(found: Judged) -> dict[str, dict[str, float]]:
+    """Each figure shown with its interval."""
+    made = {}
+    for name in SHOWN:
+        metric = "recall@1" if name == "buyer's" else name
+        (entry,) = (m for m in found.values(name).metrics() if m.name == metric)
+        made[name] = {"value": entry.value, "low": entry.low, "high": entry.high}
+    return made
+
+
+def minus(one: Judged, other: Judged) -> Judged:
+    """Paired differences."""
+    return Judged(one.everyone.minus(other.everyone), one.buyers.minus(other.buyers))
+
+
+def written(entry: dict[str, float], sign: str) -> str:
+    """value [low, high]"""
+    return f"{entry['value']:{sign}.3f} [{entry['low']:{sign}.3f}, {entry['high']:{sign}.3f}]"
+
+
+def table(rows: dict[str, dict[str, dict[str, float]]], sign: str = "") -> str:
+    """A line for every row."""
+    lines = ["| | " + " | ".join(SHOWN) + " |", "|---|" + "---|" * len(SHOWN)]
+    lines += [
+        f"| {row} | " + " | ".join(written(of[name], sign) for name in SHOWN) + " |" for row, of in rows.items()
+    ]
+    return "\n".join(lines)
+
+
+def judged_rows(arguments: argparse.Namespace, seed: int) -> dict[str, Judged]:
+    """Every row of one seed."""
+    catalog = Catalog.open(arguments.shops)
+    start = Recipe.load("natural", [f"training.seed={seed}"], weights=str(arguments.weights))
+    packed = with_split(pack(catalog, stored_size(start.encoder.size)))
+    test = packed.take(packed.catalog.splits == "test")
+    histograms = np.stack([colour_histogram(test.pixels(row)) for row in range(len(test))])
+    rows = {"histogram": judge(histograms, test.catalog, "histogram")}
+
+    def add(name: str, encoder: Encoder) -> None:
+        for kind, vectors in with_head(encoder, packed).items():
+            rows[f"{name}, {kind}"] = judge(vectors, test.catalog, f"{name}, {kind}")
+
+    add("frozen", Encoder.create(start.encoder, weights=start.weights))
+    for name in LIGHTLY:
+        folder = arguments.out / f"{name.replace(' ', '-').lower()}-{seed}"
+        add(name, lightly_encoder(name, start, packed, folder, seed))
+    for name in ("natural", *(arguments.only or RECIPES)):
+        recipe = Recipe.load(name, [f"training.seed={seed}"], weights=str(arguments.weights))
+        run: Run = train(catalog, recipe, arguments.out / f"{name}-{seed}")
+        add(name, Encoder.load(run.encoder))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("shops", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", nargs="*")
+    arguments = parser.parse_args()
+    document: dict[str, Any] = {}
+    texts = []
+    for seed in range(arguments.seeds):
+        rows = judged_rows(arguments, seed)
+        of_row = {name: figures(found) for name, found in rows.items()}
+        peer = max((n for n in rows if n.startswith("lightly")), key=lambda n: of_row[n]["map@r"]["value"])
+        texts += [f"## Seed {seed}", table(of_row)]
+        document[str(seed)] = {"rows": of_row, "minus": {}}
+        for other in ("frozen, no head", "frozen, head", peer):
+            ours = {name: found for name, found in rows.items() if name.startswith("natural")}
+            compared = {name: figures(minus(found, rows[other])) for name, found in ours.items()}
+            texts += [f"Minus {other}, paired:", table(compared, "+")]
+            document[str(seed)]["minus"][other] = compared
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "methods.md").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+        (arguments.out / "methods.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+    print("\n\n".join(texts))
+
+
+if __name__ == "__main__":
+    main()
