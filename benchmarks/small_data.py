@@ -18,8 +18,8 @@ from natviews.training import Recipe, train
 
 BASE: dict[str, Any] = {
     "pairing": "natural",
-    "encoder": {"name": "small", "size": 48, "crop": 1.0, "options": {"width": 32}},
-    "training": {"epochs": 40, "batch": 96, "lr": 2e-3, "warmup_epochs": 4, "measures": 1, "threads": 1},
+    "encoder": {"name": "small", "size": 48, "crop": 1.0, "options": {"width": 16}},
+    "training": {"epochs": 30, "batch": 64, "lr": 1e-3, "warmup_epochs": 2, "measures": 1, "threads": 1},
 }
 METHODS: dict[str, dict[str, Any]] = {
     "dino": {
