@@ -4,10 +4,12 @@ import contextlib
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import cv2
@@ -27,6 +29,7 @@ RETRIEVED = ("recall@1", "map@r", "auc")
 PROBED = ("pattern", "sleeve")
 """Attributes that are read off the features, where the catalogue has such a column."""
 FEATURES, HEAD, PROBE = "features", "head", "probe"
+JUDGED = "judged.npz"
 HISTOGRAM_AT = 48
 """The colour histogram is taken from photos as they are packed for this size in px."""
 
@@ -125,7 +128,7 @@ def finish(cell: Cell, catalog: Catalog, out: Path) -> Judged:
 
     `catalog` has the columns of `with_split`. Raises NatviewsError where training cannot be done.
     """
-    path, key = out / cell.folder / "judged.npz", cell.key(catalog)
+    path, key = out / cell.folder / JUDGED, cell.key(catalog)
     if judged := Judged.read(path, key):
         return judged
     judged = _judged(cell, catalog, out / cell.folder)
@@ -183,44 +186,60 @@ def finish_all(
     hangs), with its share of the cores. What a worker says goes to `progress.log` in the cell's folder. Raises
     NatviewsError where no cell could be trained, or where a worker was killed.
     """
-    judged: dict[Cell, Judged] = {}
+    found = {cell: Judged.read(out / cell.folder / JUDGED, cell.key(catalog)) for cell in cells}
     failed: dict[Cell, str] = {}
+    if missing := [cell for cell, judged in found.items() if judged is None]:
+        with progress("training and judging", len(cells)) as advance:
+            advance(len(cells) - len(missing))
+            for cell, result in _in_processes(missing, catalog, out, workers):
+                if isinstance(result, Judged):
+                    found[cell] = result
+                else:
+                    failed[cell] = str(result)
+                advance(note=f"{cell.row}, seed {cell.seed}")
+    judged = {cell: result for cell, result in found.items() if result is not None}
+    if failed and not any(isinstance(cell.made_by, Recipe) for cell in judged):
+        raise NatviewsError(f"No method could be trained; the first reason: {next(iter(failed.values()))}")
+    return judged, failed
+
+
+def _in_processes(
+    cells: Sequence[Cell], catalog: Catalog, out: Path, workers: int
+) -> Iterator[tuple[Cell, Judged | NatviewsError]]:
+    """The cells as they are done, each with its judgement or with what stood in its way."""
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
-    with (
-        progress("training and judging", len(cells)) as advance,
-        ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(threads,)
-        ) as pool,
-    ):
-        cell_of: dict[Future[Judged], Cell] = {
-            pool.submit(_finish_quietly, cell, catalog, out): cell for cell in cells
-        }
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads,)) as pool:
+        cell_of = {pool.submit(_finish_quietly, cell, catalog, out): cell for cell in cells}
         try:
             for done in as_completed(cell_of):
-                cell = cell_of[done]
-                try:
-                    judged[cell] = done.result()
-                except NatviewsError as error:
-                    failed[cell] = str(error)
-                advance(note=f"{cell.row}, seed {cell.seed}")
+                error = done.exception()
+                if error is not None and not isinstance(error, NatviewsError):
+                    raise error
+                yield cell_of[done], error or done.result()
         except BrokenProcessPool:
             raise NatviewsError(
                 "A worker was killed (is there memory for so many?); run the same command again to go on."
             ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    if not judged:
-        raise NatviewsError(f"No method could be trained; the first reason: {next(iter(failed.values()))}")
-    order = {cell: place for place, cell in enumerate(cells)}
-    return dict(sorted(judged.items(), key=lambda item: order[item[0]])), failed
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt must not wait for all cells
 
 
 def _begin(threads: int) -> None:
-    """What a worker does first: all libraries keep to the worker's share of the cores."""
+    """What a worker does first: it ends with its parent, and all libraries keep to its share of the cores.
+
+    A worker that went on alone would write into a cell that a second study has begun to continue.
+    """
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     threadpool_limits(threads)
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _finish_quietly(cell: Cell, catalog: Catalog, out: Path) -> Judged:
