@@ -32,6 +32,7 @@ TRANSFORMER = {
         "depth": 4,
         "embed_dim": 128,
         "num_heads": 4,
+        "global_pool": "avg",
         "dynamic_img_size": True,
     },
 }
@@ -45,10 +46,13 @@ TRAINING = {
     "precision": "float32",  # `auto` might settle two cells differently
 }
 SIMCLR_VIEWS = {"name": "simclr", "strength": 0.5, "area": [0.3, 1.0]}
+MOCO_VIEWS = {"name": "moco", "area": [0.3, 1.0]}
 BYOL_VIEWS = {"name": "byol", "area": [0.3, 1.0]}
 DINO_VIEWS = {"name": "dino", "locals": 2, "local_area": [0.1, 0.4]}
 SKILL_VIEWS = {"name": "skill", "locals": 2, "local_area": [0.1, 0.4]}
 PLAIN_VIEWS = {"name": "identity", "area": [0.3, 1.0]}
+CALM = {"batch": 32, "lr": 1e-3, "head_lr": 5.0}
+"""Without negatives a fast encoder collapses to a few dimensions; a predictor that keeps up prevents it."""
 DINO = {"prototypes": 512, "hidden": 512, "bottleneck": 128, "momentum": 0.98}
 
 
@@ -71,7 +75,11 @@ def settings(photos: int) -> dict[str, dict[str, Any]]:
     """
     queue = max(1, photos // 10 // BATCH) * BATCH
     return {
-        "byol": {"views": BYOL_VIEWS, "method": {"hidden": 512, "out": 128, "momentum": 0.98}},
+        "byol": {
+            "views": MOCO_VIEWS,
+            "method": {"hidden": 512, "out": 128, "momentum": 0.98},
+            "training": CALM,
+        },
         "dino": {"views": DINO_VIEWS, "method": DINO, "training": {"lr": 1e-3}},
         "jigsaw": {"views": PLAIN_VIEWS, "method": {"permutations": 30, "tile": 64, "hidden": 256}},
         "lejepa": {"views": SIMCLR_VIEWS, "method": {"slices": 256, "hidden": 512, "out": 32}},
@@ -83,8 +91,9 @@ def settings(photos: int) -> dict[str, dict[str, Any]]:
         },
         "moby": {"views": BYOL_VIEWS, "method": {"queue": queue, "hidden": 512, "out": 128, "momentum": 0.98}},
         "mocov2": {
-            "views": {"name": "moco", "area": [0.3, 1.0]},
-            "method": {"queue": queue, "hidden": 512, "momentum": 0.98, "groups": 2},
+            "views": MOCO_VIEWS,
+            "method": {"queue": queue, "hidden": 512, "temperature": 0.1, "momentum": 0.95, "groups": 2},
+            "training": {"lr": 1e-3},
         },
         "mocov3": {"views": BYOL_VIEWS, "method": {"hidden": 512, "out": 128, "momentum": 0.98}},
         "rotnet": {"views": PLAIN_VIEWS},
@@ -96,7 +105,11 @@ def settings(photos: int) -> dict[str, dict[str, Any]]:
             "encoder": TRANSFORMER,
             "training": {"lr": 1e-3},
         },
-        "simsiam": {"views": SIMCLR_VIEWS, "method": {"hidden": 512, "out": 512, "bottleneck": 128}},
+        "simsiam": {
+            "views": MOCO_VIEWS,
+            "method": {"hidden": 512, "out": 512, "bottleneck": 128},
+            "training": CALM,
+        },
         "vicreg": {"views": SIMCLR_VIEWS, "method": {"hidden": 512, "out": 512}},
         "visreg": {"views": SIMCLR_VIEWS, "method": {"slices": 256, "hidden": 512, "out": 64}},
     }
