@@ -179,7 +179,7 @@ def study(
     out: Out = Path("study"),
     seeds: Annotated[int, Option(min=1, help="How many seeds everything is trained with.")] = 3,
     only: Annotated[list[str] | None, Option(metavar="METHOD", help="Only this method; may be repeated.")] = None,
-    epochs: Annotated[int, Option(min=1, help="How long each is trained.")] = 30,
+    epochs: Annotated[int, Option(min=1, help="How long each is trained.")] = 25,
     products: Annotated[int, Option(min=20, help="How many products to generate.")] = 900,
     workers: Annotated[int, Option(min=1, help="How many are trained at once, each in its process.")] = 1,
     encoding: Encoding = "utf-8",

@@ -97,7 +97,7 @@ def settings(photos: int) -> dict[str, dict[str, Any]]:
         },
         "mocov3": {"views": BYOL_VIEWS, "method": {"hidden": 512, "out": 128, "momentum": 0.98}},
         "rotnet": {"views": PLAIN_VIEWS},
-        "siamese": {"views": SIMCLR_VIEWS},
+        "siamese": {"views": SIMCLR_VIEWS, "training": {"lr": 1e-3}},
         "simclr": {"views": SIMCLR_VIEWS, "method": {"hidden": 512}},
         "simmim": {
             "views": PLAIN_VIEWS,
@@ -185,7 +185,7 @@ def study_methods(
     *,
     seeds: int = 3,
     only: Sequence[str] = (),
-    epochs: int = 30,
+    epochs: int = 25,
     workers: int = 1,
     command: str = "natviews study methods",
 ) -> Path:

@@ -123,13 +123,8 @@ class Study:
         }
         with whole_file(out / f"{name}.json") as temporary:
             temporary.write_text(json.dumps(document, indent=2), encoding="utf-8")
-        with (
-            whole_file(out / f"{name}.csv") as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(figure.plain() for figure in self.figures())
+        with whole_file(out / f"{name}.csv") as temporary:
+            _write_csv(temporary, self.figures())
         with whole_file(out / f"{name}.md") as temporary:
             temporary.write_text(self.page(), encoding="utf-8")
         return out / f"{name}.md"
