@@ -15,6 +15,7 @@ LAYERS = [
     {"methods"},
     {"training", "matching"},
     {"report"},
+    {"studies"},
     {"verbs"},
     {"cli"},
 ]

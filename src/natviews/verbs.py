@@ -3,6 +3,8 @@
 Imports are inside the verbs: `natviews search` must answer before torch could even be loaded.
 """
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -33,13 +35,7 @@ def demo(
     seed: Seed = 0,
 ) -> None:
     """Generate a catalogue, train an encoder, match and report: the whole job in minutes, with nothing given."""
-    from natviews.catalog import generate_catalog
-    from natviews.progress import progress
-
-    with progress("drawing product photos", products) as advance:
-        catalog = generate_catalog(
-            out / "catalog", products=products, seed=seed, progress=lambda done, total: advance(1)
-        )
+    catalog = _generated(out / "catalog", products=products, seed=seed, size=256)
     train(catalog, out=out / "run", recipe="demo", settings=[f"training.seed={seed}"])
     embed(out / "run", catalog, out=out / "embeddings.parquet")
 
@@ -177,6 +173,33 @@ def search(
     print_matches(matches, product_of, as_json)
 
 
+def study(
+    name: Annotated[str, Argument(metavar="STUDY", help="Which study: `methods`.")],
+    catalog: Annotated[Path | None, Argument(metavar="[CATALOG]", help="Else one is generated.")] = None,
+    out: Out = Path("study"),
+    seeds: Annotated[int, Option(min=1, help="How many seeds everything is trained with.")] = 3,
+    only: Annotated[list[str] | None, Option(metavar="METHOD", help="Only this method; may be repeated.")] = None,
+    epochs: Annotated[int, Option(min=1, help="How long each is trained.")] = 25,
+    products: Annotated[int, Option(min=20, help="How many products to generate.")] = 900,
+    workers: Annotated[int, Option(min=1, help="How many are trained at once, each in its process.")] = 1,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Train and judge every method with natural and with augmented views: tables. Run again, it continues."""
+    from natviews.config import choose
+    from natviews.progress import progress
+
+    with progress("loading torch"):
+        from natviews.studies import STUDIES
+
+    carry_out = choose(name, STUDIES, "study")
+    drawn = out / f"catalog-{products}" / "catalog.csv"  # it is written last: where it is, the photos are
+    if not (catalog or drawn.exists()):
+        _generated(drawn.parent, products=products, seed=0, size=128)
+    command = shlex.join(["natviews", *sys.argv[1:]])
+    opened = _opened(catalog or drawn, encoding)
+    print(carry_out(opened, out, seeds=seeds, only=only or (), epochs=epochs, workers=workers, command=command))
+
+
 def explain(
     name: Annotated[str, Argument(help="A method, view policy, operation, metric or recipe.")] = "",
 ) -> None:
@@ -187,6 +210,17 @@ def explain(
         from natviews.report.explanations import explanation
 
     print(explanation(name))
+
+
+def _generated(folder: Path, *, products: int, seed: int, size: int) -> Path:
+    """A generated catalogue's CSV."""
+    from natviews.catalog import generate_catalog
+    from natviews.progress import progress
+
+    with progress("drawing product photos", products) as advance:
+        return generate_catalog(
+            folder, products=products, seed=seed, size=size, progress=lambda done, total: advance(1)
+        )
 
 
 def _opened(catalog: Path, encoding: str) -> "Catalog":
@@ -233,4 +267,4 @@ def _tell(report: "Report", out: Path) -> None:
     print(write_report(report, out))
 
 
-VERBS = (demo, check, views, train, embed, evaluate, search, explain)
+VERBS = (demo, check, views, train, embed, evaluate, search, study, explain)

@@ -95,6 +95,7 @@ def test_a_catalogue_of_twenty_kinds_of_broken_photos_goes_all_the_way(tmp_path,
         (["search", "{tmp}/none.parquet", "x.jpg"], "There are no embeddings at"),
         (["views", "{catalog}", "--views", "skil"], "did you mean 'skill'?"),
         (["views", "{catalog}", "--out", "{tmp}/sheet.doc"], "name it .png"),
+        (["study", "method"], "did you mean 'methods'?"),
         (["explain", "simclrr"], "did you mean 'simclr'?"),
     ],
 )

@@ -53,6 +53,8 @@ class Method(nn.Module, ABC):
     """
 
     registry: ClassVar[dict[str, type["Method"]]] = {}
+    pairs: ClassVar[bool] = True
+    """Whether it learns from which views belong together; if not, it looks at photos one by one."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

@@ -29,6 +29,7 @@ TILE = 64 / 85
 class Jigsaw(Method):
     """100 permutations, 512 features a tile before they are joined, and 4,096 units, as in the paper."""
 
+    pairs = False
     permutations: Tensor
 
     def __init__(

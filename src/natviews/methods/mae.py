@@ -32,6 +32,8 @@ class MAE(Method):
     `normalise` compares with the pixels of each patch less their mean, by their deviation (table 1d).
     """
 
+    pairs = False
+
     def __init__(
         self,
         encoder: nn.Module,

@@ -19,6 +19,8 @@ from natviews.methods.parts import width_of
 class RotNet(Method):
     """A linear classifier of four rotations."""
 
+    pairs = False
+
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
         self.online = encoder

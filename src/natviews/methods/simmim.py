@@ -28,6 +28,8 @@ from natviews.types import NatviewsError
 class SimMIM(Method):
     """Six tenths of the squares of 32 px hidden, as in the paper. `square` is a multiple of the patch's side."""
 
+    pairs = False
+
     def __init__(
         self,
         encoder: nn.Module,

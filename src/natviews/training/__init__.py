@@ -1,5 +1,23 @@
-from natviews.training.measuring import features_of, has_natural_views, judging_of, measure
+from natviews.training.measuring import (
+    Known,
+    choose_head,
+    features_of,
+    has_natural_views,
+    judging_of,
+    measure,
+)
 from natviews.training.recipe import Recipe, Schedule
 from natviews.training.run import Run, train
 
-__all__ = ["Recipe", "Run", "Schedule", "features_of", "has_natural_views", "judging_of", "measure", "train"]
+__all__ = [
+    "Known",
+    "Recipe",
+    "Run",
+    "Schedule",
+    "choose_head",
+    "features_of",
+    "has_natural_views",
+    "judging_of",
+    "measure",
+    "train",
+]

@@ -1,0 +1,249 @@
+"""The cells of a study: each is trained and judged once, in a process of its own if wished, and found again."""
+
+import contextlib
+import hashlib
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from natviews.catalog import Catalog, PackedPhotos, pack, with_split
+from natviews.encoders import Architecture, Encoder, Whitening, stored_size
+from natviews.evaluation import Labelled, colour_histogram, linear_probe
+from natviews.files import whole_file
+from natviews.progress import progress
+from natviews.training import Known, Recipe, choose_head, features_of, measure, train
+from natviews.types import NatviewsError
+
+RETRIEVED = ("recall@1", "map@r", "auc")
+PROBED = ("pattern", "sleeve")
+"""Attributes that are read off the features, where the catalogue has such a column."""
+FEATURES, HEAD, PROBE = "features", "head", "probe"
+JUDGED = "judged.npz"
+HISTOGRAM_AT = 48
+"""The colour histogram is taken from photos as they are packed for this size in px."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One row of a study's table at one seed: a recipe to train, an architecture that stays untrained, or
+    neither: the colour histogram."""
+
+    row: str
+    seed: int
+    made_by: Recipe | Architecture | None
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies in the study's folder."""
+        return Path("cells") / self.row.replace(", ", "-").replace(" ", "-") / str(self.seed)
+
+    @property
+    def size(self) -> int:
+        """The side in px at which it sees photos."""
+        if self.made_by is None:
+            return HISTOGRAM_AT
+        return (self.made_by.encoder if isinstance(self.made_by, Recipe) else self.made_by).size
+
+    def key(self, catalog: Catalog) -> str:
+        """What it is a result of: a finished cell is believed only where this is the same."""
+        made_by = self.made_by.to_yaml() if isinstance(self.made_by, Recipe) else repr(self.made_by)
+        asked = repr((catalog.digest, self.seed, made_by, [catalog.column(a).tolist() for a in probed(catalog)]))
+        return hashlib.sha256(asked.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One figure, photo by photo: `photos` (Q,) ids, `products` (Q,) and `values` (Q,), each 0 to 1."""
+
+    photos: np.ndarray
+    products: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the test split says of a cell: (kind, name) -> answers, such as ("head", "map@r").
+
+    Kinds: `features` before any head, through the closed-form `head`, and `probe`, whose names are attributes.
+    `seconds` is what training took, `kept` the share of it after which the encoder that was kept was made: 0
+    where no trained one was better on `val` than the untrained one.
+    """
+
+    answers: dict[tuple[str, str], Answers]
+    seconds: float = 0.0
+    kept: float = 0.0
+
+    def write(self, path: Path, key: str) -> None:
+        """Writes it as numpy arrays, whole or not at all."""
+        arrays = {"key": np.array(key), "seconds": np.array(self.seconds), "kept": np.array(self.kept)}
+        for (kind, name), answers in self.answers.items():
+            for part in ("photos", "products", "values"):
+                arrays[f"{kind}/{name}/{part}"] = getattr(answers, part)
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+
+    @classmethod
+    def read(cls, path: Path, key: str) -> "Judged | None":
+        """What was written there under that key, if it was."""
+        if not path.is_file():
+            return None
+        with np.load(path, allow_pickle=False) as arrays:
+            if str(arrays["key"]) != key:
+                return None
+            names = [tuple(name.rsplit("/", 1)[0].split("/", 1)) for name in arrays if name.endswith("/values")]
+            answers = {
+                (kind, name): Answers(
+                    *(arrays[f"{kind}/{name}/{part}"] for part in ("photos", "products", "values"))
+                )
+                for kind, name in names
+            }
+            return cls(answers, float(arrays["seconds"]), float(arrays["kept"]))
+
+
+def probed(catalog: Catalog) -> list[str]:
+    """The attributes to probe: those with two values in `train` and one in `val` and in `test`."""
+    return [name for name in PROBED if catalog.has(name) and _can_be_probed(catalog, name)]
+
+
+def _can_be_probed(catalog: Catalog, name: str) -> bool:
+    train, val, test = (
+        set(catalog.column(name)[catalog.splits == split]) - {""} for split in ("train", "val", "test")
+    )
+    return len(train) > 1 and bool(val) and bool(test)
+
+
+def finish(cell: Cell, catalog: Catalog, out: Path) -> Judged:
+    """The cell's judgement, made now (training goes on from where it was killed) or found where it was made.
+
+    `catalog` has the columns of `with_split`. Raises NatviewsError where training cannot be done.
+    """
+    path, key = out / cell.folder / JUDGED, cell.key(catalog)
+    if judged := Judged.read(path, key):
+        return judged
+    judged = _judged(cell, catalog, out / cell.folder)
+    judged.write(path, key)
+    return judged
+
+
+def _judged(cell: Cell, catalog: Catalog, folder: Path) -> Judged:
+    packed = with_split(pack(catalog, stored_size(cell.size)))
+    if cell.made_by is None:
+        return Judged(_answers(_histograms(packed), packed, None))
+    if isinstance(cell.made_by, Architecture):
+        encoder = Encoder.create(cell.made_by, seed=cell.seed)
+        features = features_of(encoder, packed, "features")
+        splits = (packed.catalog.splits == name for name in ("train", "val"))
+        known = (Known(packed.catalog.take(rows), features[rows]) for rows in splits)
+        return Judged(_answers(features, packed, choose_head(*known).head))
+    run = train(catalog, cell.made_by, folder)
+    encoder = Encoder.load(run.encoder)
+    curves = run.curves()
+    steps = [entry for entry in curves if "loss" in entry]
+    held_out = [(entry["held_out_map@r"], -entry["step"]) for entry in curves if "held_out_map@r" in entry]
+    kept = -max(held_out)[1] / len(steps)  # of equal ones the first was kept
+    answers = _answers(features_of(encoder, packed, "features"), packed, encoder.head)
+    return Judged(answers, sum(entry["seconds"] for entry in steps), kept)
+
+
+def _histograms(packed: PackedPhotos) -> np.ndarray:
+    return np.stack([colour_histogram(packed.pixels(row)) for row in range(len(packed))])
+
+
+def _answers(features: np.ndarray, packed: PackedPhotos, head: Whitening | None) -> dict[tuple[str, str], Answers]:
+    """All figures on `test`, from unit features (N, D) of the photos of all splits."""
+    catalog = packed.catalog
+    of = {name: catalog.splits == name for name in ("train", "val", "test")}
+    test, own = catalog.take(of["test"]), features[of["test"]]
+    found = {}
+    for kind, vectors in ((FEATURES, own), (HEAD, own if head is None else head.vectors(own))):
+        result = measure(vectors, test)
+        for name in RETRIEVED:
+            found[kind, name] = Answers(test.ids[result.rows], result.products, result.values[name])
+    for attribute in probed(catalog):
+        labels = catalog.column(attribute)
+        answer = linear_probe(*(Labelled(features[rows], labels[rows]) for rows in of.values()))
+        found[PROBE, attribute] = Answers(test.ids[answer.rows], test.product_ids[answer.rows], answer.correct)
+    return found
+
+
+def finish_all(
+    cells: Sequence[Cell], catalog: Catalog, out: Path, *, workers: int
+) -> tuple[dict[Cell, Judged], dict[Cell, str]]:
+    """Every cell's judgement, `workers` at a time, and for those that could not be trained the reason.
+
+    Each worker is a process of its own, spawned and not forked (a fork after torch has started its threads
+    hangs), with its share of the cores. What a worker says goes to `progress.log` in the cell's folder. Raises
+    NatviewsError where no cell could be trained, or where a worker was killed.
+    """
+    found = {cell: Judged.read(out / cell.folder / JUDGED, cell.key(catalog)) for cell in cells}
+    failed: dict[Cell, str] = {}
+    if missing := [cell for cell, judged in found.items() if judged is None]:
+        with progress("training and judging", len(cells)) as advance:
+            advance(len(cells) - len(missing))
+            for cell, result in _in_processes(missing, catalog, out, workers):
+                if isinstance(result, Judged):
+                    found[cell] = result
+                else:
+                    failed[cell] = str(result)
+                advance(note=f"{cell.row}, seed {cell.seed}")
+    judged = {cell: result for cell, result in found.items() if result is not None}
+    if failed and not any(isinstance(cell.made_by, Recipe) for cell in judged):
+        raise NatviewsError(f"No method could be trained; the first reason: {next(iter(failed.values()))}")
+    return judged, failed
+
+
+def _in_processes(
+    cells: Sequence[Cell], catalog: Catalog, out: Path, workers: int
+) -> Iterator[tuple[Cell, Judged | NatviewsError]]:
+    """The cells as they are done, each with its judgement or with what stood in its way."""
+    threads = max(1, len(os.sched_getaffinity(0)) // workers)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads,)) as pool:
+        cell_of = {pool.submit(_finish_quietly, cell, catalog, out): cell for cell in cells}
+        try:
+            for done in as_completed(cell_of):
+                error = done.exception()
+                if error is not None and not isinstance(error, NatviewsError):
+                    raise error
+                yield cell_of[done], error or done.result()
+        except BrokenProcessPool:
+            raise NatviewsError(
+                "A worker was killed (is there memory for so many?); run the same command again to go on."
+            ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt must not wait for all cells
+
+
+def _begin(threads: int) -> None:
+    """What a worker does first: it ends with its parent, and all libraries keep to its share of the cores.
+
+    A worker that went on alone would write into a cell that a second study has begun to continue.
+    """
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threadpool_limits(threads)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def _finish_quietly(cell: Cell, catalog: Catalog, out: Path) -> Judged:
+    folder = out / cell.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "progress.log").open("a", encoding="utf-8") as log, contextlib.redirect_stderr(log):
+        return finish(cell, catalog, out)

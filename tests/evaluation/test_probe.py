@@ -1,0 +1,103 @@
+"""The linear probe, on features whose answer is known."""
+
+import numpy as np
+import pytest
+
+from natviews.evaluation import Labelled, linear_probe, means_with_intervals
+from natviews.evaluation.probe import STRENGTHS
+from natviews.types import NatviewsError
+
+NAMES = np.array(["checks", "dots", "stripes"])
+
+
+def clouds(count, *, seed, spread=0.3, scale=1.0, shift=0.0):
+    """Photos in three clouds, one for each name, in five dimensions."""
+    rng = np.random.default_rng(seed)
+    which = np.arange(count) % 3
+    features = np.eye(5)[which] + rng.normal(0, spread, (count, 5))
+    return Labelled(features * scale + shift, NAMES[which])
+
+
+def test_what_is_apart_is_told_apart():
+    probed = linear_probe(*(clouds(90, seed=seed, spread=0.05) for seed in range(3)))
+    assert probed.correct.tolist() == [1.0] * 90
+    assert probed.predicted.tolist() == clouds(90, seed=2).labels.tolist()
+
+
+def test_labels_that_have_nothing_to_do_with_the_features_are_guessed():
+    rng = np.random.default_rng(0)
+    parts = [Labelled(rng.normal(size=(600, 4)), rng.choice(NAMES, 600)) for _ in range(3)]
+    assert 0.25 < linear_probe(*parts).correct.mean() < 0.42
+
+
+def test_photos_without_a_label_are_left_out_everywhere():
+    parts = [clouds(90, seed=seed) for seed in range(3)]
+    alone = linear_probe(*parts)
+    # Those without a label lie far away, in the features of a name of their own: learnt, they would do harm.
+    blank = Labelled(np.full((40, 5), 50.0), np.full(40, ""))
+    joined = [
+        Labelled(np.concatenate([blank.features, part.features]), np.concatenate([blank.labels, part.labels]))
+        for part in parts
+    ]
+    among = linear_probe(*joined)
+    assert among.rows.tolist() == list(range(40, 130))
+    assert among.correct.tolist() == alone.correct.tolist()
+    assert among.tried == alone.tried
+
+
+def test_a_label_that_train_lacks_counts_as_wrong():
+    train, val, test = (clouds(90, seed=seed, spread=0.05) for seed in range(3))
+    seen = train.labels != "stripes"
+    probed = linear_probe(Labelled(train.features[seen], train.labels[seen]), val, test)
+    assert probed.correct.tolist() == (test.labels != "stripes").astype(float).tolist()
+
+
+def test_val_chooses_the_strength():
+    """Few noisy training photos in many dimensions: where val resembles test, the strongest wins; where val
+    repeats train, the weakest, which knows train by heart."""
+    rng = np.random.default_rng(0)
+
+    def noisy(count):
+        which = rng.integers(0, 2, count)
+        return Labelled(0.5 * which[:, None] * (np.arange(40) < 4) + rng.normal(size=(count, 40)), NAMES[which])
+
+    train, val, test = noisy(60), noisy(900), noisy(900)
+    fair, by_heart = linear_probe(train, val, test), linear_probe(train, train, test)
+    assert fair.strength == max(fair.tried, key=fair.tried.get) == max(STRENGTHS)
+    assert by_heart.tried[min(STRENGTHS)] == 1.0 > by_heart.tried[max(STRENGTHS)]
+    assert by_heart.strength < fair.strength
+    assert fair.correct.mean() > by_heart.correct.mean()
+
+
+def test_of_equal_strengths_the_stronger_is_taken():
+    probed = linear_probe(*(clouds(90, seed=seed, spread=0.01) for seed in range(3)))
+    assert set(probed.tried.values()) == {1.0} and probed.strength == max(STRENGTHS)
+
+
+def test_neither_scale_nor_shift_nor_a_dead_unit_matter():
+    parts = [clouds(90, seed=seed, spread=0.5) for seed in range(3)]
+    moved = [
+        Labelled(np.c_[1000 * part.features + 7, np.full(len(part.labels), 3.0)], part.labels) for part in parts
+    ]
+    one, other = linear_probe(*parts), linear_probe(*moved)
+    assert one.predicted.tolist() == other.predicted.tolist() and one.tried == other.tried
+
+
+def test_test_photos_are_scaled_as_training_photos_are():
+    """Scaled by its own mean, a test split of one name would look like all the others."""
+    train, val, test = (clouds(90, seed=seed, spread=0.05) for seed in range(3))
+    dots = test.labels == "dots"
+    assert linear_probe(train, val, Labelled(test.features[dots], test.labels[dots])).correct.all()
+
+
+def test_its_answers_have_intervals_over_products():
+    probed = linear_probe(*(clouds(90, seed=seed, spread=0.6) for seed in range(3)))
+    [metric] = means_with_intervals({"pattern": probed.correct}, probed.rows // 3, row="probe")
+    assert metric.low < metric.value == probed.correct.mean() < metric.high
+
+
+@pytest.mark.parametrize("labels", [["dots"] * 6, [""] * 6])
+def test_one_label_cannot_be_probed(labels):
+    part = Labelled(np.zeros((6, 2)), np.array(labels))
+    with pytest.raises(NatviewsError, match="two different labels"):
+        linear_probe(part, part, part)
