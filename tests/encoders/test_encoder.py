@@ -10,6 +10,7 @@ from torchvision.transforms.v2 import functional as tv
 from natviews.encoders import Architecture, Encoder, Whitening, described_by
 from natviews.types import NatviewsError
 from natviews.views import render
+from natviews.views.ops import Jitter
 
 SMALL = Architecture(name="small", size=32, options={"width": 16})
 
@@ -36,7 +37,7 @@ def test_photos_become_unit_vectors(name):
 def test_a_photo_is_shown_as_resize_and_centre_crop_would():
     encoder = Encoder.create(Architecture(name="small", size=56, crop=0.875))
     photo = picture(80, 110)
-    ours = render([photo], [encoder.view(photo.shape[:2])])[0].astype(float)
+    ours = render([photo], [encoder.view(photo.shape[:2], encoder.size)])[0].astype(float)
     tensor = torch.from_numpy(photo.copy()).permute(2, 0, 1).float()
     theirs = tv.center_crop(tv.resize(tensor, [64], antialias=True), [56, 56]).permute(1, 2, 0).numpy()
     assert np.abs(ours - theirs).mean() < 0.5  # grey levels
@@ -168,3 +169,31 @@ def test_the_given_weights_see_what_they_were_trained_to_see(shared_data):
     assert encoder.dim == 1280
     assert encoder.architecture.mean == (0.5, 0.5, 0.5)
     assert encoder.architecture.options == {"pad_type": "same"}
+
+
+def test_of_several_sizes_the_mean_direction_is_taken():
+    photos = [np.random.default_rng(seed).integers(0, 255, (80, 60, 3), np.uint8) for seed in range(3)]
+    several = Encoder.create(Architecture(name="small", size=32, also=(64,)))
+    found = next(several.features(photos))
+    alone = []
+    for size in (32, 64):
+        encoder = Encoder.create(Architecture(name="small", size=size))
+        encoder.load_state_dict(several.state_dict())
+        alone.append(next(encoder.features(photos)))
+    assert np.abs(alone[0] - alone[1]).max() > 0.01
+    mean = sum(alone)
+    assert np.allclose(found, mean / np.linalg.norm(mean, axis=1, keepdims=True), atol=1e-5)
+
+
+def test_a_further_size_out_of_bounds_is_refused():
+    with pytest.raises(NatviewsError, match="size 32 and 4096 must be 16 to 2048"):
+        Architecture(name="small", size=32, also=(4096,))
+
+
+def test_a_changed_photo_is_changed_the_same_way_for_the_same_place():
+    photos = [np.random.default_rng(seed).integers(0, 255, (64, 64, 3), np.uint8) for seed in range(3)]
+    encoder = Encoder.create(Architecture(name="small", size=32))
+    jitter = Jitter(hue=0.5, p=1.0)
+    plain, once, again = (next(encoder.features(photos, changed=op)) for op in (None, jitter, jitter))
+    assert np.array_equal(once, again)
+    assert np.abs(plain - once).max() > 1e-3

@@ -19,6 +19,7 @@ from natviews.files import whole_file
 from natviews.index import embeddings_table
 from natviews.progress import Advance, progress
 from natviews.types import Embeddings, NatviewsError, Photo, Provenance
+from natviews.views import Preparation
 
 CHUNK = 512
 """Photos per part: what a kill can cost, some seconds of work."""
@@ -80,9 +81,14 @@ def encode_file(path: Path, made_by: Provenance) -> np.ndarray:
             f"The encoder in {made_by.location} is another one than the store was made with; embed again."
         )
     try:
-        return encoder.encode([read_prepared(path, stored_size(encoder.size), encoder.architecture.prepared_by())])
+        return encoder.encode([read_prepared(path, *_read_for(encoder))])
     except BadPhoto as bad:
         raise NatviewsError(f"{path} cannot be used: {bad}.") from None
+
+
+def _read_for(encoder: Encoder) -> tuple[int, Preparation | None]:
+    """How photos are read for an encoder: the longest side in px, and what is done to them."""
+    return stored_size(max(encoder.architecture.sizes)), encoder.architecture.prepared_by()
 
 
 def _part_name(chunk: Catalog, made_by: Provenance) -> str:
@@ -120,7 +126,7 @@ def _embed_chunk(encoder: Encoder, chunk: Catalog, made_by: Provenance, advance:
 
 def _decoded(chunk: Catalog, encoder: Encoder) -> Iterator[tuple[int, Photo, np.ndarray | BadPhoto]]:
     """Row, photo and pixels (or why there are none), decoded and prepared by threads up to a batch ahead."""
-    longest, preparation = stored_size(encoder.size), encoder.architecture.prepared_by()
+    longest, preparation = _read_for(encoder)
 
     def attempt(photo: Photo) -> np.ndarray | BadPhoto:
         try:

@@ -38,7 +38,8 @@ Precision = Literal["float32", "bfloat16"]
 class Architecture:
     """All it takes to build the backbone again and to prepare a photo for it.
 
-    `name` is `small` or any timm name; `size` the side in px it is used at; `crop` the share of the
+    `name` is `small` or any timm name; `size` the side in px it is used at, and `also` further ones: features are
+    then the mean direction of all, since what is small at one is large at another; `crop` the share of the
     photo's shorter side that is shown (0.875: shorter side to 256, centre 224); `mean` and `std` per RGB
     channel on a 0..1 scale, the backbone's own where not given; `features` whether the last stage's alone are
     taken or those of all stages (`natviews.encoders.stages`); `batchnorm` whether its statistics move in
@@ -48,6 +49,7 @@ class Architecture:
 
     name: str
     size: int = 224
+    also: tuple[int, ...] = ()
     crop: float = 0.875
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
@@ -62,10 +64,16 @@ class Architecture:
             hint = did_you_mean(self.name, [*OWN, *timm.list_models()])
             hint = hint if hint.startswith("did") else "see `python -c 'import timm; print(timm.list_models())'`."
             raise NatviewsError(f"There is no encoder {self.name!r}; {hint}")
-        if not 16 <= self.size <= 2048 or not 0.1 <= self.crop <= 1:
-            raise NatviewsError(f"encoder: size {self.size} must be 16 to 2048, crop {self.crop} 0.1 to 1.")
+        if not all(16 <= size <= 2048 for size in self.sizes) or not 0.1 <= self.crop <= 1:
+            sizes = " and ".join(map(str, self.sizes))
+            raise NatviewsError(f"encoder: size {sizes} must be 16 to 2048, crop {self.crop} 0.1 to 1.")
         if self.preparation is not None:
             self.prepared_by()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """All sides in px that a photo is looked at with."""
+        return (self.size, *self.also)
 
     def prepared_by(self) -> Preparation | None:
         """What is done to a photo before it is shown."""
@@ -137,13 +145,13 @@ class Encoder(nn.Module):
         """Pictures (B, S, S, 3) uint8 RGB -> (B, 3, S, S) float, normalised, channels last in memory."""
         return (pictures.to(self.device).permute(0, 3, 1, 2).float() - self.mean) / self.std
 
-    def view(self, photo_size: tuple[int, int]) -> View:
-        """How a photo of (H, W) px is shown when it is measured: the centre of its shorter side."""
+    def view(self, photo_size: tuple[int, int], size: int) -> View:
+        """How a photo of (H, W) px is shown at `size` px when it is measured: the centre of its shorter side."""
         height, width = photo_size
         side = min(height, width) * self.architecture.crop
         left, top = (width - side) / 2, (height - side) / 2
         view = View(0, (height, width))
-        view.crop(Window(left, top, left + side, top + side), (self.size, self.size))
+        view.crop(Window(left, top, left + side, top + side), (size, size))
         return view
 
     @torch.inference_mode()
@@ -156,19 +164,24 @@ class Encoder(nn.Module):
         was_training = self.training
         self.eval()
         try:
-            pictures = (self._picture(photo, changed, number) for number, photo in enumerate(photos))
+            pictures = (self._pictures(photo, changed, number) for number, photo in enumerate(photos))
             while batch := list(islice(pictures, BATCH)):
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced_precision):
-                    features = self(self.prepare(torch.from_numpy(np.stack(batch))))
-                yield F.normalize(features.float(), dim=1).cpu().numpy()
+                    looks = [
+                        self(self.prepare(torch.from_numpy(np.stack(look)))) for look in zip(*batch, strict=True)
+                    ]
+                directions = [F.normalize(features.float(), dim=1) for features in looks]
+                yield F.normalize(torch.stack(directions).sum(dim=0), dim=1).cpu().numpy()
         finally:
             self.train(was_training)
 
-    def _picture(self, photo: np.ndarray, changed: Op | None, number: int) -> np.ndarray:
-        view = self.view(photo.shape[:2])
+    def _pictures(self, photo: np.ndarray, changed: Op | None, number: int) -> list[np.ndarray]:
+        """The photo at each size."""
+        views = [self.view(photo.shape[:2], size) for size in self.architecture.sizes]
         if changed:
-            changed.apply(view, random.Random(number))
-        return render([photo], [view])[0]
+            for view in views:
+                changed.apply(view, random.Random(number))
+        return render([photo], views)
 
     @property
     def reduced_precision(self) -> bool:

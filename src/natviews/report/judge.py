@@ -135,7 +135,7 @@ def report_on_run(run: Run, catalog: Catalog) -> Report | None:
 
 def _packed(catalog: Catalog, architecture: Architecture) -> PackedPhotos:
     """The photos as an encoder of that architecture is shown them."""
-    return pack(catalog, stored_size(architecture.size), architecture.prepared_by())
+    return pack(catalog, stored_size(max(architecture.sizes)), architecture.prepared_by())
 
 
 def _run_at(location: str) -> Run | None:

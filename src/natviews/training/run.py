@@ -59,7 +59,7 @@ def train(catalog: Catalog, recipe: Recipe, out: Path) -> Run:
     where `out` holds a run of another recipe or catalogue.
     """
     run = Run(out)
-    packed = with_split(pack(catalog, stored_size(recipe.encoder.size), recipe.encoder.prepared_by()))
+    packed = with_split(pack(catalog, stored_size(max(recipe.encoder.sizes)), recipe.encoder.prepared_by()))
     recipe = _settle(run, recipe, packed)
     if (run.encoder / CARD).exists():
         return run
