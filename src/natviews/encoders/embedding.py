@@ -114,7 +114,7 @@ def _embed_chunk(encoder: Encoder, chunk: Catalog, made_by: Provenance, advance:
     for batch in encoder.features(readable()):
         batches.append(batch)
         advance(len(batch))
-    features = np.concatenate(batches) if batches else np.empty((0, encoder.dim), np.float32)
+    features = np.concatenate(batches) if batches else np.empty((0, encoder.width), np.float32)
     rows = np.array(good, int)
     vectors = encoder.through_head(features)
     embeddings = Embeddings(

@@ -41,10 +41,10 @@ class Architecture:
     `name` is `small` or any timm name; `size` the side in px it is used at, and `also` further ones: features are
     then the mean direction of all, since what is small at one is large at another; `crop` the share of the
     photo's shorter side that is shown (0.875: shorter side to 256, centre 224); `mean` and `std` per RGB
-    channel on a 0..1 scale, the backbone's own where not given; `features` whether the last stage's alone are
-    taken or those of all stages (`natviews.encoders.stages`); `batchnorm` whether its statistics move in
-    training; `preparation` what is done to a photo first (`natviews.views.Preparation`; None: nothing);
-    `options` go to timm (such as `pad_type: same`).
+    channel on a 0..1 scale, the backbone's own where not given; `features` whether a photo is embedded by the
+    last stage's alone, which are what is trained, or by all stages' (`natviews.encoders.stages`); `batchnorm`
+    whether its statistics move in training; `preparation` what is done to a photo first
+    (`natviews.views.Preparation`; None: nothing); `options` go to timm (such as `pad_type: same`).
     """
 
     name: str
@@ -83,7 +83,7 @@ class Architecture:
 
 
 class Encoder(nn.Module):
-    """Prepared photos (B, 3, S, S) -> features (B, dim). Photos -> unit vectors with `encode`.
+    """Prepared photos (B, 3, S, S) -> features (B, dim) to train. Photos -> unit vectors (B, width) with `encode`.
 
     `head` makes the vectors that say which item it is; `design`, where there is one, those that say what it looks
     like whatever its colour. Without a head the features are the vectors.
@@ -96,8 +96,6 @@ class Encoder(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.backbone = _backbone(architecture, pretrained)
-        in_stages = architecture.features == "stages"
-        self.dim = stages_width(self.backbone) if in_stages else cast(int, self.backbone.num_features)
         self.head: Whitening | None = None
         self.design: Whitening | None = None
         statistics = _colour_statistics(architecture, self.backbone)
@@ -129,7 +127,21 @@ class Encoder(nn.Module):
     def device(self) -> torch.device:
         return next(self.backbone.parameters()).device
 
+    @property
+    def dim(self) -> int:
+        """The number of features that `forward` gives and methods train."""
+        return cast(int, self.backbone.num_features)
+
+    @property
+    def width(self) -> int:
+        """The number of features that a photo is described by, and of its vector."""
+        return stages_width(self.backbone) if self.architecture.features == "stages" else self.dim
+
     def forward(self, x: Tensor) -> Tensor:
+        return self.backbone(x)
+
+    def describe(self, x: Tensor) -> Tensor:
+        """Prepared photos (B, 3, S, S) -> the features (B, width) that they are embedded by."""
         return stages(self.backbone, x) if self.architecture.features == "stages" else self.backbone(x)
 
     def train(self, mode: bool = True) -> "Encoder":
@@ -156,7 +168,7 @@ class Encoder(nn.Module):
 
     @torch.inference_mode()
     def features(self, photos: Iterable[np.ndarray], *, changed: Op | None = None) -> Iterator[np.ndarray]:
-        """Unit features, (b, dim) float32 a batch, of photos (H, W, 3) uint8, in their order.
+        """Unit features, (b, width) float32 a batch, of photos (H, W, 3) uint8, in their order.
 
         With `changed` each photo is shown changed by that operation, the same for the same place in the order.
         """
@@ -167,10 +179,9 @@ class Encoder(nn.Module):
             pictures = (self._pictures(photo, changed, number) for number, photo in enumerate(photos))
             while batch := list(islice(pictures, BATCH)):
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced_precision):
-                    looks = [
-                        self(self.prepare(torch.from_numpy(np.stack(look)))) for look in zip(*batch, strict=True)
-                    ]
-                directions = [F.normalize(features.float(), dim=1) for features in looks]
+                    looks = [self.prepare(torch.from_numpy(np.stack(look))) for look in zip(*batch, strict=True)]
+                    described = [self.describe(look) for look in looks]
+                directions = [F.normalize(features.float(), dim=1) for features in described]
                 yield F.normalize(torch.stack(directions).sum(dim=0), dim=1).cpu().numpy()
         finally:
             self.train(was_training)
@@ -188,7 +199,7 @@ class Encoder(nn.Module):
         return self.architecture.precision == "bfloat16"
 
     def through_head(self, features: np.ndarray) -> np.ndarray:
-        """Unit features (N, dim) -> the encoder's vectors: through its head, or as they are."""
+        """Unit features (N, width) -> the encoder's vectors: through its head, or as they are."""
         return features if self.head is None else self.head.vectors(features)
 
     def further_vectors(self, features: np.ndarray) -> dict[str, np.ndarray]:
@@ -197,9 +208,9 @@ class Encoder(nn.Module):
         return kept if self.design is None else kept | {"design": self.design.vectors(features)}
 
     def encode(self, photos: Iterable[np.ndarray]) -> np.ndarray:
-        """Unit vectors (N, dim) float32 of photos (H, W, 3) uint8 RGB."""
+        """Unit vectors (N, width) float32 of photos (H, W, 3) uint8 RGB."""
         batches = [self.through_head(batch) for batch in self.features(photos)]
-        return np.concatenate(batches) if batches else np.empty((0, self.dim), np.float32)
+        return np.concatenate(batches) if batches else np.empty((0, self.width), np.float32)
 
     def digest(self) -> str:
         """SHA-256 over architecture and weights."""
@@ -219,7 +230,7 @@ class Encoder(nn.Module):
             "architecture": asdict(self.architecture),
             "head": self.head is not None,
             "design": self.design is not None,
-            "dim": self.dim,
+            "width": self.width,
             "digest": self.digest(),
             "card": card or {},
         }
@@ -244,9 +255,9 @@ class Encoder(nn.Module):
             raise NatviewsError(f"{folder / CARD} is damaged: {error}.") from None
         encoder = cls(Architecture(**check(Architecture, values, str(folder / CARD))))
         if has_head:
-            encoder.head = Whitening(encoder.dim)
+            encoder.head = Whitening(encoder.width)
         if has_design:
-            encoder.design = Whitening(encoder.dim)
+            encoder.design = Whitening(encoder.width)
         try:
             encoder.load_state_dict(_read_tensors(folder / WEIGHTS))
         except RuntimeError as error:

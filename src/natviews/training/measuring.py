@@ -39,7 +39,7 @@ def has_natural_views(catalog: Catalog) -> bool:
 
 
 def features_of(encoder: Encoder, packed: PackedPhotos, label: str, *, changed: Op | None = None) -> np.ndarray:
-    """Unit features (N, dim) of packed photos, before any head, each photo `changed` if wished."""
+    """Unit features (N, width) of packed photos, before any head, each photo `changed` if wished."""
     batches = []
     with progress(label, len(packed)) as advance:
         for batch in encoder.features((packed.pixels(row) for row in range(len(packed))), changed=changed):
