@@ -53,6 +53,14 @@ def test_a_design_head_is_chosen_kept_and_embedded_where_the_recipe_asks_for_it(
     )
 
 
+def test_an_encoder_gets_the_heads_that_are_asked_for_alone(catalog, tmp_path, tiny_settings):
+    run = train(catalog, Recipe.load("demo", [*tiny_settings, "training.epochs=1", "heads=[]"]), tmp_path)
+    encoder = Encoder.load(run.encoder)
+    card = json.loads((run.encoder / "encoder.json").read_text())["card"]
+    assert encoder.head is None and encoder.design is None
+    assert card["held_out"]["map@r"] > 0 and "head_map@r_by_shrinkage" not in card
+
+
 def test_running_again_finds_that_it_has_finished(run, catalog, tiny_settings):
     before = (run.encoder / "encoder.safetensors").stat().st_mtime_ns
     train(catalog, Recipe.load("demo", tiny_settings), run.folder)

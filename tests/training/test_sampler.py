@@ -176,3 +176,11 @@ def test_without_a_column_batches_mix_everything():
     catalog = typed_shop({"dress": 40, "shirt": 40})
     sampler = PairSampler(catalog, pairing="natural", batch=20, seed=0)
     assert all(len({catalog.product_types[d.rows[0]] for d in batch}) == 2 for batch in draws(sampler))
+
+
+def test_a_catalogue_that_says_no_types_is_of_one_and_another_columns_absence_is_named():
+    catalog = shop([2] * 12)
+    batches = draws(PairSampler(catalog, pairing="natural", batch=6, seed=0, within="product_type"))
+    assert [len(batch) for batch in batches] == [6, 6]
+    with pytest.raises(NatviewsError, match="no column 'shpo'"):
+        PairSampler(catalog, pairing="natural", batch=6, seed=0, within="shpo")

@@ -141,13 +141,12 @@ def _finish(
             _known(encoder, photos, label, recoloured="design" in heads)
             for photos, label in ((learn, "training"), (held_out, "held-out"))
         ]
-        choice = choose_head(*known)
-        encoder.head = choice.head
+        if "identity" in heads:
+            choice = choose_head(*known)
+            encoder.head = choice.head
+            card |= {"head_map@r_by_shrinkage": {str(key): value for key, value in choice.tried.items()}}
         result = measure(encoder.through_head(known[1].features), held_out.catalog)
-        card |= {
-            "held_out": {name: float(values.mean()) for name, values in result.values.items()},
-            "head_map@r_by_shrinkage": {str(key): value for key, value in choice.tried.items()},
-        }
+        card |= {"held_out": {name: float(values.mean()) for name, values in result.values.items()}}
         if "design" in heads:
             choice = choose_design_head(*known)
             encoder.design = choice.head

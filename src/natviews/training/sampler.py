@@ -62,7 +62,7 @@ class PairSampler:
             raise NatviewsError("Training needs at least two products; the split `train` has fewer.")
         self.batch = min(batch, len(self._groups))
         self.pairing, self.seed, self.views, self.companions = pairing, seed, views, companions
-        kinds = catalog.column(within) if within else np.zeros(len(catalog), int)
+        kinds = _kinds(catalog, within)
         self._kinds = np.array([kinds[rows[0][0]] for rows in self._groups])
         self.share_with_two = float(np.mean([len(rows) > 1 for rows in products.values()]))
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
@@ -124,3 +124,10 @@ class PairSampler:
     def _any_photo(self, number: int, rng: np.random.Generator) -> int:
         rows = self._groups[number][rng.integers(len(self._groups[number]))]
         return int(rows[rng.integers(len(rows))])
+
+
+def _kinds(catalog: Catalog, within: str) -> np.ndarray:
+    """What the products of a batch share, (N,): nothing, a column, or the type, which a catalogue need not say."""
+    if not within:
+        return np.full(len(catalog), "")
+    return catalog.product_types if within == "product_type" else catalog.column(within)
