@@ -1,3 +1,4 @@
+from natviews.encoders.describing import describer
 from natviews.encoders.embedding import embed_catalog, encode_file, stored_size
 from natviews.encoders.encoder import CARD, Architecture, Encoder, Precision, described_by
 from natviews.encoders.head import Whitening
@@ -10,6 +11,7 @@ __all__ = [
     "Precision",
     "Whitening",
     "described_by",
+    "describer",
     "embed_catalog",
     "encode_file",
     "keep_freed_memory",

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from natviews.catalog import BadPhoto, Catalog, Quarantined, content_key, read_prepared
+from natviews.encoders.describing import Describe, describer
 from natviews.encoders.encoder import BATCH, Encoder
 from natviews.files import whole_file
 from natviews.index import embeddings_table
@@ -44,7 +45,7 @@ def embed_catalog(encoder: Encoder, catalog: Catalog, out: Path, *, location: st
     """
     made_by = Provenance(encoder.digest(), catalog.digest, location)
     parts = out.with_name(f".{out.name}.parts")
-    tables = []
+    tables, describe = [], describer(encoder, len(catalog))
     with progress("embedding photos", len(catalog)) as advance:
         for start in range(0, len(catalog), CHUNK):
             chunk = catalog.take(np.arange(start, min(start + CHUNK, len(catalog))))
@@ -53,7 +54,7 @@ def embed_catalog(encoder: Encoder, catalog: Catalog, out: Path, *, location: st
                 advance(len(chunk))
             else:
                 with whole_file(part) as temporary:
-                    pa.parquet.write_table(_embed_chunk(encoder, chunk, made_by, advance), temporary)
+                    pa.parquet.write_table(_embed_chunk(encoder, describe, chunk, made_by, advance), temporary)
             tables.append(pa.parquet.read_table(part))
     quarantine = [Quarantined(*bad) for table in tables for bad in json.loads(table.schema.metadata[BAD])]
     metadata = {key: value for key, value in tables[0].schema.metadata.items() if key != BAD}
@@ -97,7 +98,9 @@ def _part_name(chunk: Catalog, made_by: Provenance) -> str:
     return hashlib.sha256("\x1f".join(words).encode()).hexdigest()[:32]
 
 
-def _embed_chunk(encoder: Encoder, chunk: Catalog, made_by: Provenance, advance: Advance) -> pa.Table:
+def _embed_chunk(
+    encoder: Encoder, describe: Describe, chunk: Catalog, made_by: Provenance, advance: Advance
+) -> pa.Table:
     good: list[int] = []
     bad: list[Quarantined] = []
 
@@ -111,7 +114,7 @@ def _embed_chunk(encoder: Encoder, chunk: Catalog, made_by: Provenance, advance:
                 yield result
 
     batches = []
-    for batch in encoder.features(readable()):
+    for batch in encoder.features(readable(), describe=describe):
         batches.append(batch)
         advance(len(batch))
     features = np.concatenate(batches) if batches else np.empty((0, encoder.width), np.float32)

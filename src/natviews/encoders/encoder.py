@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from natviews import __version__
 from natviews.config import check, did_you_mean
+from natviews.encoders.describing import Describe
 from natviews.encoders.head import Whitening
 from natviews.encoders.memory import keep_freed_memory
 from natviews.encoders.small import SmallNet
@@ -140,9 +141,14 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.backbone(x)
 
-    def describe(self, x: Tensor) -> Tensor:
+    def wide_features(self, x: Tensor) -> Tensor:
         """Prepared photos (B, 3, S, S) -> the features (B, width) that they are embedded by."""
         return stages(self.backbone, x) if self.architecture.features == "stages" else self.backbone(x)
+
+    def describe(self, x: Tensor) -> Tensor:
+        """`wide_features` in the encoder's precision."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced_precision):
+            return self.wide_features(x)
 
     def train(self, mode: bool = True) -> "Encoder":
         """Training mode; batch norm keeps its statistics where the architecture says `frozen`."""
@@ -167,21 +173,23 @@ class Encoder(nn.Module):
         return view
 
     @torch.inference_mode()
-    def features(self, photos: Iterable[np.ndarray], *, changed: Op | None = None) -> Iterator[np.ndarray]:
+    def features(
+        self, photos: Iterable[np.ndarray], *, changed: Op | None = None, describe: Describe | None = None
+    ) -> Iterator[np.ndarray]:
         """Unit features, (b, width) float32 a batch, of photos (H, W, 3) uint8, in their order.
 
         With `changed` each photo is shown changed by that operation, the same for the same place in the order.
+        `describe` (`natviews.encoders.describer`) computes what `Encoder.describe` does in a quicker way.
         """
         keep_freed_memory()
         was_training = self.training
         self.eval()
+        describe = describe or self.describe
         try:
             pictures = (self._pictures(photo, changed, number) for number, photo in enumerate(photos))
             while batch := list(islice(pictures, BATCH)):
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced_precision):
-                    looks = [self.prepare(torch.from_numpy(np.stack(look))) for look in zip(*batch, strict=True)]
-                    described = [self.describe(look) for look in looks]
-                directions = [F.normalize(features.float(), dim=1) for features in described]
+                looks = [self.prepare(torch.from_numpy(np.stack(look))) for look in zip(*batch, strict=True)]
+                directions = [F.normalize(describe(look).float(), dim=1) for look in looks]
                 yield F.normalize(torch.stack(directions).sum(dim=0), dim=1).cpu().numpy()
         finally:
             self.train(was_training)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from natviews.catalog import Catalog, PackedPhotos
-from natviews.encoders import Encoder, Whitening
+from natviews.encoders import Encoder, Whitening, describer
 from natviews.evaluation import Judging, Retrieval, retrieval
 from natviews.progress import progress
 from natviews.types import Embeddings, Provenance
@@ -41,8 +41,9 @@ def has_natural_views(catalog: Catalog) -> bool:
 def features_of(encoder: Encoder, packed: PackedPhotos, label: str, *, changed: Op | None = None) -> np.ndarray:
     """Unit features (N, width) of packed photos, before any head, each photo `changed` if wished."""
     batches = []
+    photos = (packed.pixels(row) for row in range(len(packed)))
     with progress(label, len(packed)) as advance:
-        for batch in encoder.features((packed.pixels(row) for row in range(len(packed))), changed=changed):
+        for batch in encoder.features(photos, changed=changed, describe=describer(encoder, len(packed))):
             batches.append(batch)
             advance(len(batch))
     return np.concatenate(batches)
