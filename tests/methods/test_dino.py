@@ -131,3 +131,13 @@ def test_the_centre_is_an_average_of_step_after_step():
         assert torch.allclose(method.centre, expected)
     method.eval().loss(data, START)
     assert torch.allclose(method.centre, expected)
+
+
+def test_batch_norm_spreads_what_an_encoder_gives_all_photos_alike():
+    """Without it a head at its start answers alike wherever the features share a large mean."""
+    torch.manual_seed(2)
+    features = 10 + torch.randn(64, Flat.dim)
+    spreads = []
+    for norm in (False, True):
+        spreads.append(make(norm=norm).student[1](features).std(dim=0).mean().item())
+    assert spreads[1] > 5 * spreads[0]

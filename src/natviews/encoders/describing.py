@@ -77,8 +77,8 @@ class _Describing(nn.Module):
 def openvino_model(encoder: "Encoder", example: Tensor) -> Any:
     """`encoder.wide_features` as an `openvino.Model` for any number of prepared photos of the example's size.
 
-    Raises openvino.frontend.OpConversionFailure where an operation is unknown to it. Its frontend is called directly, since
-    `openvino.convert_model` reports its use to its makers.
+    Raises openvino.frontend.OpConversionFailure where an operation is unknown to it. Its frontend is called
+    directly, since `openvino.convert_model` reports its use to its makers.
     """
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder

@@ -40,6 +40,7 @@ class DINO(Method):
         literal: bool = False,  # SkiLL, equation 5
         hidden: int = 2048,  # official vision_transformer.py
         bottleneck: int = 256,  # official vision_transformer.py
+        norm: bool = False,  # official main_dino.py, use_bn_in_head: batch norm between the head's layers
         student_temperature: float = 0.1,  # official main_dino.py
         teacher_temperature: float = 0.04,  # official main_dino.py; 0.07 at most
         warmup_teacher_temperature: float = 0.04,  # official main_dino.py
@@ -50,7 +51,9 @@ class DINO(Method):
         freeze_last_layer_epochs: float = 1,  # official main_dino.py
     ) -> None:
         super().__init__()
-        self.student = nn.Sequential(encoder, PrototypeHead(width_of(encoder), hidden, bottleneck, prototypes))
+        self.student = nn.Sequential(
+            encoder, PrototypeHead(width_of(encoder), hidden, bottleneck, prototypes, norm)
+        )
         self.teacher: nn.Sequential = teacher_of(self.student)
         self.register_buffer("centre", torch.zeros(prototypes))
         self.literal = literal
@@ -113,16 +116,18 @@ def entropy(p: Tensor) -> Tensor:
 
 
 class PrototypeHead(nn.Module):
-    """Three GELU layers to a unit bottleneck, then cosine with `prototypes` unit directions (B, K)."""
+    """Three GELU layers, with batch norm or without, to a unit bottleneck; then cosine with `prototypes` unit
+    directions (B, K)."""
 
-    def __init__(self, dim: int, hidden: int, bottleneck: int, prototypes: int) -> None:
+    def __init__(self, dim: int, hidden: int, bottleneck: int, prototypes: int, norm: bool) -> None:
         super().__init__()
-        self.mlp = mlp(dim, hidden, hidden, bottleneck, norm=False, activation=nn.GELU)
+        self.mlp = mlp(dim, hidden, hidden, bottleneck, norm=norm, activation=nn.GELU)
         self.prototypes = nn.Linear(bottleneck, prototypes, bias=False)
         for layer in self.mlp:
             if isinstance(layer, nn.Linear):
                 nn.init.trunc_normal_(layer.weight, std=0.02)
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         directions = F.normalize(self.prototypes.weight, dim=1)

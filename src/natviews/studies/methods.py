@@ -53,7 +53,7 @@ SKILL_VIEWS = {"name": "skill", "locals": 2, "local_area": [0.1, 0.4]}
 PLAIN_VIEWS = {"name": "identity", "area": [0.3, 1.0]}
 CALM = {"batch": 32, "lr": 1e-3, "head_lr": 5.0}
 """Without negatives a fast encoder collapses to a few dimensions; a predictor that keeps up prevents it."""
-DINO = {"prototypes": 512, "hidden": 512, "bottleneck": 128, "momentum": 0.98}
+DINO = {"prototypes": 512, "hidden": 512, "bottleneck": 128, "norm": True, "momentum": 0.95}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def settings(photos: int) -> dict[str, dict[str, Any]]:
             "method": {"hidden": 512, "out": 128, "momentum": 0.98},
             "training": CALM,
         },
-        "dino": {"views": DINO_VIEWS, "method": DINO, "training": {"lr": 1e-3}},
+        "dino": {"views": DINO_VIEWS, "method": DINO, "training": {"lr": 3e-3}},
         "jigsaw": {"views": PLAIN_VIEWS, "method": {"permutations": 30, "tile": 64, "hidden": 256}},
         "lejepa": {"views": SIMCLR_VIEWS, "method": {"slices": 256, "hidden": 512, "out": 32}},
         "mae": {
