@@ -13,24 +13,25 @@ import numpy as np
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.loggers import TensorBoardLogger
-from timm.optim import Lars
 from torch import Tensor, nn
 
 from natviews.catalog import PackedPhotos
 from natviews.encoders import Encoder, Precision, keep_freed_memory
 from natviews.evaluation import Retrieval
 from natviews.methods import Method, Progress, Views
-from natviews.methods.parts import cosine
 from natviews.progress import progress
 from natviews.training.checkpoints import load_checkpoint, save_checkpoint
 from natviews.training.collapse import Watch
 from natviews.training.loader import Batch, batches
 from natviews.training.measuring import HEADLINE, features_of, measure
+from natviews.training.optimising import optimiser_of, set_rates
 from natviews.training.recipe import Recipe, Schedule
 from natviews.training.sampler import PairSampler
 from natviews.types import NatviewsError
 
 CHECKPOINT_SECONDS = 60
+ABSURD = 1e8
+"""A loss or a gradient's norm above is no step of learning."""
 SHOWN = ("recall@1", "recall@5", "map@r", "auc", "within", "between")
 
 
@@ -114,7 +115,7 @@ def _set_up(recipe: Recipe, start: Encoder, out: Path) -> tuple[Fabric, Any, Any
         precision="bf16-mixed" if recipe.encoder.precision == "bfloat16" else "32-true",
         loggers=TensorBoardLogger(out, name="tensorboard", version=""),
     )
-    wrapped, optimiser = fabric.setup(method, _optimiser(method, recipe.training))
+    wrapped, optimiser = fabric.setup(method, optimiser_of(method, recipe.training))
     wrapped.mark_forward_method("loss")
     return fabric, wrapped, optimiser
 
@@ -123,11 +124,13 @@ def _step(
     fabric: Fabric, method: Any, optimiser: Any, schedule: Schedule, batch: Batch, now: Progress, watch: Watch
 ) -> dict[str, float]:
     """One step of training; returns the figures to log."""
-    _set_rates(optimiser, schedule, now)
+    set_rates(optimiser, schedule, now)
     method.train()
     loss = method.loss(_prepared(batch, method.module, fabric.device), now)
-    _check_finite(loss.total, now.step)
+    _check_sane("loss", loss.total, now.step)
     fabric.backward(loss.total)
+    gradient = nn.utils.get_total_norm([p.grad for p in method.parameters() if p.grad is not None])
+    _check_sane("gradient", gradient, now.step)
     method.module.before_step(now)
     if schedule.clip:
         fabric.clip_gradients(method, optimiser, max_norm=schedule.clip, error_if_nonfinite=False)
@@ -136,47 +139,8 @@ def _step(
     method.module.after_step(now)
     parts = {name: value.item() for name, value in loss.parts.items()}
     parts |= watch.look(now.step, loss)
+    parts |= {"gradient": gradient.item()}
     return {"epoch": now.epoch, "loss": loss.total.item(), "lr": optimiser.param_groups[0]["lr"], **parts}
-
-
-def _optimiser(method: Method, schedule: Schedule) -> torch.optim.Optimizer:
-    """The method's trainable parameters in groups: encoder or not, decayed or not, of constant rate or not."""
-    ours = {id(parameter) for parameter in method.trained.parameters()}
-    constant = (
-        {id(parameter) for parameter in method.constant_rate.parameters()} if method.constant_rate else set()
-    )
-    groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
-    for parameter in method.parameters():
-        if parameter.requires_grad:
-            kind = (id(parameter) in ours, parameter.ndim > 1, id(parameter) in constant)
-            groups.setdefault(kind, []).append(parameter)
-    settings: list[dict[str, Any]] = [
-        {
-            "params": parameters,
-            "rate": 1.0 if of_encoder else schedule.head_lr,
-            "decayed": decayed,
-            "constant": constantly,
-        }
-        for (of_encoder, decayed, constantly), parameters in groups.items()
-    ]
-    if schedule.optimiser == "sgd":
-        return torch.optim.SGD(settings, lr=schedule.lr, momentum=0.9)
-    if schedule.optimiser == "lars":  # what is not decayed (biases, norms) keeps its plain rate
-        return Lars(settings, lr=schedule.lr, momentum=0.9)
-    return torch.optim.AdamW(settings, lr=schedule.lr)
-
-
-def _set_rates(optimiser: Any, schedule: Schedule, now: Progress) -> None:
-    """Linear warm-up, then half a cosine to zero; weight decay on its own cosine."""
-    warm = min(0.5, schedule.warmup_epochs / schedule.epochs)
-    if now.fraction < warm:
-        factor = (now.step + 1) / (warm * now.steps + 1)
-    else:
-        factor = cosine(1.0, 0.0, (now.fraction - warm) / (1 - warm))
-    decay = cosine(*schedule.weight_decay, now.fraction)
-    for group in optimiser.param_groups:
-        group["lr"] = schedule.lr * group["rate"] * (1.0 if group["constant"] else factor)
-        group["weight_decay"] = decay if group["decayed"] else 0.0
 
 
 def _prepared(batch: Batch, method: Method, device: torch.device) -> Views:
@@ -191,10 +155,11 @@ def _kept(method: Method) -> Encoder:
     return encoder
 
 
-def _check_finite(loss: Tensor, step: int) -> None:
-    if not torch.isfinite(loss):
+def _check_sane(name: str, value: Tensor, step: int) -> None:
+    """An optimiser's averages never recover from one gradient of memory's junk, which some kernels return."""
+    if not value.abs() < ABSURD:
         raise NatviewsError(
-            f"The loss became {loss.item()} at step {step}; try a tenth of the learning rate "
+            f"The {name} became {value.item():.3g} at step {step}; try a tenth of the learning rate "
             "(--set training.lr=...) or --set training.precision=float32."
         )
 
