@@ -1,5 +1,6 @@
 """The command line: the verbs, with errors in one plain line."""
 
+import signal
 import sys
 import warnings
 
@@ -18,6 +19,7 @@ for verb in VERBS:
 def main() -> None:
     """Runs a command. Exit code 1: something to mend, said in one line; 2: wrong usage; 130: interrupted."""
     warnings.filterwarnings("ignore", module=r"lightning|torch|PIL")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler that ends a job is an interruption
     try:
         app()
     except NatviewsError as error:

@@ -17,6 +17,8 @@ SOON_SECONDS = 0.2
 _said_at = time.monotonic()
 """When a log last got a line, whoever wrote it."""
 
+_silent = False
+
 Advance = Callable[..., None]
 """`advance(3)` says that three more are done; `advance(3, note="loss 2.1")` also shows a note."""
 
@@ -24,9 +26,20 @@ Advance = Callable[..., None]
 @contextmanager
 def progress(label: str, total: int | None = None) -> Iterator[Advance]:
     """Shows `label` while the block runs, with a bar and the time left where `total` is known."""
-    shown = _bar if sys.stderr.isatty() else _lines
+    shown = _nothing if _silent else _bar if sys.stderr.isatty() else _lines
     with shown(label, total) as advance:
         yield advance
+
+
+def silence() -> None:
+    """Shows nothing from now on: another process shows it for all."""
+    global _silent
+    _silent = True
+
+
+@contextmanager
+def _nothing(label: str, total: int | None) -> Iterator[Advance]:
+    yield lambda count=1, note=None: None
 
 
 @contextmanager

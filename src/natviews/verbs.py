@@ -104,12 +104,12 @@ def train(
 
     with progress("loading torch"):
         from natviews.report.judge import report_on_run
-        from natviews.training import Recipe
+        from natviews.training import Recipe, is_first
         from natviews.training import train as train_encoder
 
     chosen, opened = Recipe.load(recipe, settings, weights=weights), _opened(catalog, encoding)
     run = train_encoder(opened, chosen, out)
-    if report := report_on_run(run, opened):
+    if is_first() and (report := report_on_run(run, opened)):
         _tell(report, out)
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,8 +26,10 @@ def equal(one, other):
 
 
 def test_a_run_leaves_what_it_promises(run, catalog):
-    for name in ("run.yaml", "metrics.jsonl", "quarantine.csv", "encoder/encoder.json", "checkpoints/last.ckpt"):
+    for name in ("run.yaml", "metrics.jsonl", "quarantine.csv", "encoder/encoder.json"):
         assert (run.folder / name).is_file(), name
+    checkpoints = sorted(path.name for path in run.folder.glob("checkpoints/*.ckpt"))
+    assert checkpoints == ["00000006.ckpt", "00000012.ckpt"]
     assert list((run.folder / "tensorboard").glob("events*"))
     entries = run.curves()
     assert [e["step"] for e in entries if "loss" in e] == list(range(12))
@@ -91,13 +94,33 @@ def test_another_catalogue_is_refused(run, catalog, tiny_settings):
         train(catalog.part("train", "val"), Recipe.load("demo", tiny_settings), run.folder)
 
 
-def test_a_damaged_checkpoint_is_named(run, catalog, tiny_settings, tmp_path):
-    recipe = Recipe.load("demo", tiny_settings)
+@pytest.mark.filterwarnings("ignore:.*is damaged")
+def test_a_run_whose_every_checkpoint_is_damaged_says_so(run, catalog, tiny_settings, tmp_path):
     (tmp_path / "checkpoints").mkdir()
-    whole = (run.folder / "checkpoints" / "last.ckpt").read_bytes()
-    (tmp_path / "checkpoints" / "last.ckpt").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(NatviewsError, match=r"last\.ckpt is damaged"):
-        train(catalog, recipe, tmp_path)
+    for whole in sorted((run.folder / "checkpoints").glob("*.ckpt")):
+        (tmp_path / "checkpoints" / whole.name).write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(NatviewsError, match="Every checkpoint in .* is damaged; remove it"):
+        train(catalog, Recipe.load("demo", tiny_settings), tmp_path)
+
+
+def test_after_a_damaged_checkpoint_the_one_before_leads_to_the_same_end(run, catalog, tiny_settings, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "encoder")
+    *_, last = sorted((tmp_path / "run" / "checkpoints").glob("*.ckpt"))
+    damaged = bytearray(last.read_bytes())
+    damaged[len(damaged) // 2] ^= 1  # one bit of a weight, which torch would load without a word
+    last.write_bytes(damaged)
+    with pytest.warns(UserWarning, match=f"{last.name} is damaged .*checksum.*; the checkpoint before it"):
+        again = train(catalog, Recipe.load("demo", tiny_settings), tmp_path / "run")
+    assert equal(weights(again), weights(run)) and figures(again) == figures(run)
+
+
+def test_training_ends_when_patience_does(catalog, tmp_path, tiny_settings):
+    settings = [*tiny_settings, "training.lr=1e-9", "training.measures=12", "training.patience=3"]
+    run = train(catalog, Recipe.load("demo", settings), tmp_path)
+    held_out = [entry["held_out_map@r"] for entry in run.curves() if "held_out_map@r" in entry]
+    assert len(held_out) < 13  # all but nothing was learnt
+    assert max(held_out) not in held_out[-3:] and max(held_out) == held_out[-4]
 
 
 PROGRAM = """

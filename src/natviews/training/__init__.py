@@ -6,6 +6,7 @@ from natviews.training.measuring import (
     judging_of,
     measure,
 )
+from natviews.training.processes import is_first
 from natviews.training.recipe import Recipe, Schedule
 from natviews.training.run import Run, train
 
@@ -17,6 +18,7 @@ __all__ = [
     "choose_head",
     "features_of",
     "has_natural_views",
+    "is_first",
     "judging_of",
     "measure",
     "train",

@@ -60,9 +60,11 @@ def batches(
     stop: int,
     threads: int,
     accelerator: torch.device | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[Batch]:
     """The batches of steps `start` to `stop`, made by threads; with an `accelerator` they are rendered there.
 
+    `share` (i, n): this process's part of each, the i-th of n equal ones; all together are one process's batch.
     Threads, not processes: the renderer releases the GIL, and forking after OpenMP has started hangs. The
     same seed gives the same bytes, whatever the number of threads.
     """
@@ -72,7 +74,7 @@ def batches(
         waiting: deque[tuple[Batch, list[Future[_Row]]]] = deque()
         for step in range(start, stop + AHEAD):
             if step < stop:
-                draws = sampler.draw(step)
+                draws = _part(sampler.draw(step), *share)
                 batch = Batch.empty(policy, len(draws))
                 make = stage.set if accelerator else stage.render
                 futures = [pool.submit(make, batch, place, draw) for place, draw in enumerate(draws)]
@@ -81,6 +83,11 @@ def batches(
                 batch, futures = waiting.popleft()
                 rows = [future.result() for future in futures]
                 yield _rendered(batch, rows, accelerator) if accelerator else batch
+
+
+def _part(draws: list[Draw], index: int, count: int) -> list[Draw]:
+    size = len(draws) // count
+    return draws[index * size : (index + 1) * size]
 
 
 class _Row(NamedTuple):

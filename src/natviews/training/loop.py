@@ -2,10 +2,9 @@
 
 import copy
 import json
-import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,18 @@ from lightning.fabric import Fabric
 from lightning.fabric.loggers import TensorBoardLogger
 from torch import Tensor, nn
 
-from natviews.catalog import PackedPhotos
+from natviews.catalog import Catalog, PackedPhotos
 from natviews.encoders import Encoder, Precision, keep_freed_memory
 from natviews.evaluation import Retrieval
 from natviews.methods import Method, Progress, Views
 from natviews.progress import progress
-from natviews.training.checkpoints import load_checkpoint, save_checkpoint
+from natviews.training.checkpoints import Checkpoints
 from natviews.training.collapse import Watch
 from natviews.training.loader import Batch, batches
 from natviews.training.measuring import HEADLINE, features_of, measure
 from natviews.training.optimising import optimiser_of, set_rates
-from natviews.training.recipe import Recipe, Schedule
+from natviews.training.processes import ending_together, random_states, set_random_states
+from natviews.training.recipe import Recipe
 from natviews.training.sampler import PairSampler
 from natviews.types import NatviewsError
 
@@ -42,8 +42,8 @@ class Folder:
     path: Path
 
     @property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoints" / "last.ckpt"
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.path / "checkpoints")
 
     @property
     def best(self) -> Path:
@@ -54,16 +54,80 @@ class Folder:
         return self.path / "metrics.jsonl"
 
 
-def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPhotos | None, out: Path) -> Encoder:
+@dataclass(frozen=True)
+class _Best:
+    """The best held-out figure so far, and how many measurements ago it was taken."""
+
+    value: float = -1.0
+    since: int = 0
+
+
+def fit(
+    fabric: Fabric, recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPhotos | None, out: Path
+) -> Encoder:
     """Trains the method around a copy of `start` and returns the encoder that did best on held-out products.
 
-    Continues from the last checkpoint in `out`. Without products to hold out it returns the last encoder.
+    Continues from the last checkpoint in `out`. Without products to hold out it returns the last encoder. All
+    processes of the run call it, with the same arguments.
     """
     keep_freed_memory()
     schedule, folder = recipe.training, Folder(out)
     policy = recipe.policy()
+    sampler = sampler_of(recipe, train.catalog, shared_by=fabric.world_size)
+    steps = max(1, round(schedule.epochs * sampler.steps_per_epoch))
+    measured = {round((i + 1) * steps / schedule.measures) for i in range(schedule.measures)}
+    log = TensorBoardLogger(out, name="tensorboard", version="")
+    with progress("setting up"):
+        method, optimiser = _set_up(fabric, recipe, start)
+        begun, best = _resume(fabric, folder, method.module, optimiser)
+    if begun == 0:
+        best = _measure(fabric, log, folder, method.module, held_out, 0, best)
+    saved_at, watch = time.monotonic(), Watch(steps)
+    on_device = schedule.render == "device" or (schedule.render == "auto" and fabric.device.type != "cpu")
+    stream = batches(
+        train,
+        sampler,
+        policy,
+        start=begun,
+        stop=steps,
+        threads=schedule.threads,
+        accelerator=fabric.device if on_device else None,
+        share=(fabric.global_rank, fabric.world_size),
+    )
+    with ending_together(fabric), progress("training", steps) as advance:
+        advance(begun)
+        asked = time.perf_counter()
+        for step, batch in enumerate(stream, start=begun):
+            waited = time.perf_counter() - asked
+            now = Progress(step, steps, sampler.epoch(step))
+            figures = _step(fabric, method, optimiser, recipe, batch, now, watch)
+            taken = time.perf_counter() - asked
+            figures |= {"seconds": taken, "waiting": waited / taken}  # the latter: the share without views
+            _log(fabric, log, folder, step, figures)
+            advance(note=f"loss {figures['loss']:.3f}, held-out {HEADLINE} {best.value:.3f}")
+            done = step + 1
+            if done in measured:
+                best = _measure(fabric, log, folder, method.module, held_out, done, best)
+            over = done == steps or 0 < schedule.patience <= best.since
+            late = time.monotonic() - saved_at > CHECKPOINT_SECONDS
+            if done in measured or over or fabric.broadcast(late):
+                _save(fabric, folder, method.module, optimiser, done, best)
+                saved_at = time.monotonic()
+            if over:
+                break
+            asked = time.perf_counter()
+    fabric.barrier()  # the best encoder is whole
+    return _kept(method.module) if held_out is None else Encoder.load(folder.best)
+
+
+def sampler_of(recipe: Recipe, catalog: Catalog, *, shared_by: int = 1) -> PairSampler:
+    """What a run of this recipe draws from a catalogue.
+
+    Raises NatviewsError where a batch cannot be shared equally.
+    """
+    schedule, policy = recipe.training, recipe.policy()
     sampler = PairSampler(
-        train.catalog,
+        catalog,
         pairing=recipe.pairing,
         batch=schedule.batch,
         seed=schedule.seed,
@@ -71,62 +135,36 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
         companions=policy.companions,
         within=schedule.within,
     )
-    steps = schedule.epochs * sampler.steps_per_epoch
-    measured = {round((i + 1) * steps / schedule.measures) for i in range(schedule.measures)}
-    with progress("setting up"):
-        fabric, method, optimiser = _set_up(recipe, start, out)
-        begun, best = _resume(folder, method.module, optimiser)
-    if begun == 0 and held_out is not None:
-        best = _measure(fabric, folder, method.module, held_out, 0, best)
-    saved_at, watch = time.monotonic(), Watch(steps)
-    on_device = schedule.render == "device" or (schedule.render == "auto" and fabric.device.type != "cpu")
-    accelerator = fabric.device if on_device else None
-    stream = batches(
-        train, sampler, policy, start=begun, stop=steps, threads=schedule.threads, accelerator=accelerator
-    )
-    with progress("training", steps) as advance:
-        advance(begun)
-        asked = time.perf_counter()
-        for step, batch in enumerate(stream, start=begun):
-            waited = time.perf_counter() - asked
-            now = Progress(step, steps, sampler.epoch(step))
-            figures = _step(fabric, method, optimiser, schedule, batch, now, watch)
-            taken = time.perf_counter() - asked
-            figures |= {"seconds": taken, "waiting": waited / taken}  # the latter: the share without views
-            _log(fabric, folder, step, figures)
-            advance(note=f"loss {figures['loss']:.3f}, held-out {HEADLINE} {best:.3f}")
-            done = step + 1
-            if done in measured and held_out is not None:
-                best = _measure(fabric, folder, method.module, held_out, done, best)
-            if done in measured or done == steps or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-                _save(folder, method.module, optimiser, done, best)
-                saved_at = time.monotonic()
-            asked = time.perf_counter()
-    return _kept(method.module) if held_out is None else Encoder.load(folder.best)
+    if sampler.batch % shared_by:
+        raise NatviewsError(
+            f"{shared_by} processes cannot share a batch of {sampler.batch} products equally; set training.batch "
+            f"to a multiple, such as {max(1, sampler.batch // shared_by) * shared_by}."
+        )
+    return sampler
 
 
-def _set_up(recipe: Recipe, start: Encoder, out: Path) -> tuple[Fabric, Any, Any]:
-    """Fabric, and the method and its optimiser as Fabric runs them."""
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # what it does by itself is in run.yaml
+def _set_up(fabric: Fabric, recipe: Recipe, start: Encoder) -> tuple[Any, Any]:
+    """The method and its optimiser as Fabric runs them."""
     torch.manual_seed(recipe.training.seed)
     method = recipe.build_method(copy.deepcopy(start))
-    fabric = Fabric(
-        devices=1,
-        precision="bf16-mixed" if recipe.encoder.precision == "bfloat16" else "32-true",
-        loggers=TensorBoardLogger(out, name="tensorboard", version=""),
-    )
+    if fabric.world_size > 1:
+        torch.manual_seed(recipe.training.seed + 1_000_003 * fabric.global_rank)  # no two hide the same patches
+        if fabric.device.type == "cuda":
+            method = nn.SyncBatchNorm.convert_sync_batchnorm(method)
     wrapped, optimiser = fabric.setup(method, optimiser_of(method, recipe.training))
     wrapped.mark_forward_method("loss")
-    return fabric, wrapped, optimiser
+    return wrapped, optimiser
 
 
 def _step(
-    fabric: Fabric, method: Any, optimiser: Any, schedule: Schedule, batch: Batch, now: Progress, watch: Watch
+    fabric: Fabric, method: Any, optimiser: Any, recipe: Recipe, batch: Batch, now: Progress, watch: Watch
 ) -> dict[str, float]:
     """One step of training; returns the figures to log."""
+    schedule = recipe.training
     set_rates(optimiser, schedule, now)
     method.train()
-    loss = method.loss(_prepared(batch, method.module, fabric.device), now)
+    with torch.autocast(fabric.device.type, torch.bfloat16, enabled=recipe.encoder.precision == "bfloat16"):
+        loss = method.loss(_prepared(batch, method.module, fabric.device), now)
     _check_sane("loss", loss.total, now.step)
     fabric.backward(loss.total)
     gradient = nn.utils.get_total_norm([p.grad for p in method.parameters() if p.grad is not None])
@@ -165,48 +203,63 @@ def _check_sane(name: str, value: Tensor, step: int) -> None:
 
 
 def _measure(
-    fabric: Fabric, folder: Folder, method: Method, held_out: PackedPhotos, step: int, best: float
-) -> float:
-    """Measures the encoder on held-out products, keeps it if it is the best so far, and returns the best."""
-    encoder = _kept(method)
-    result: Retrieval = measure(features_of(encoder, held_out, "measuring"), held_out.catalog)
-    means = {name: float(result.values[name].mean()) for name in SHOWN}
-    _log(fabric, folder, step, {f"held_out_{name}": value for name, value in means.items()})
-    if means[HEADLINE] > best:
-        encoder.save(folder.best, card={"step": step, **means})
-        return means[HEADLINE]
-    return best
+    fabric: Fabric,
+    log: TensorBoardLogger,
+    folder: Folder,
+    method: Method,
+    held_out: PackedPhotos | None,
+    step: int,
+    best: _Best,
+) -> _Best:
+    """Process 0 measures the encoder on held-out products and keeps it if it is the best; all learn of it."""
+    if held_out is None:
+        return best
+    if fabric.is_global_zero:
+        encoder = _kept(method)
+        result: Retrieval = measure(features_of(encoder, held_out, "measuring"), held_out.catalog)
+        means = {name: float(result.values[name].mean()) for name in SHOWN}
+        _log(fabric, log, folder, step, {f"held_out_{name}": value for name, value in means.items()})
+        better = means[HEADLINE] > best.value
+        if better:
+            encoder.save(folder.best, card={"step": step, **means})
+        best = _Best(means[HEADLINE]) if better else replace(best, since=best.since + 1)
+    return fabric.broadcast(best)
 
 
-def _log(fabric: Fabric, folder: Folder, step: int, values: dict[str, float]) -> None:
-    with folder.log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, **values}) + "\n")
-    fabric.log_dict(values, step)
+def _log(fabric: Fabric, log: TensorBoardLogger, folder: Folder, step: int, values: dict[str, float]) -> None:
+    if fabric.is_global_zero:
+        with folder.log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        log.log_metrics(values, step)
 
 
-def _save(folder: Folder, method: Method, optimiser: Any, step: int, best: float) -> None:
-    state = {
-        "method": method.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "step": step,
-        "best": best,
-        "rng": torch.get_rng_state(),
-    }
-    save_checkpoint(folder.checkpoint, state)
+def _save(fabric: Fabric, folder: Folder, method: Method, optimiser: Any, step: int, best: _Best) -> None:
+    rng = random_states(fabric)
+    if fabric.is_global_zero:
+        state = {
+            "method": method.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "step": step,
+            "best": best.value,
+            "since": best.since,
+            "rng": rng,
+        }
+        folder.checkpoints.save(step, state)
 
 
-def _resume(folder: Folder, method: Method, optimiser: Any) -> tuple[int, float]:
+def _resume(fabric: Fabric, folder: Folder, method: Method, optimiser: Any) -> tuple[int, _Best]:
     """The step to go on from and the best held-out figure so far; the log forgets what came after."""
-    state = load_checkpoint(folder.checkpoint)
-    if state is None:
-        folder.log.unlink(missing_ok=True)
-        return 0, -1.0
-    method.load_state_dict(state["method"])
-    optimiser.load_state_dict(state["optimiser"])
-    torch.set_rng_state(state["rng"])
-    kept = [line for line in _lines(folder.log) if _belongs(json.loads(line), state["step"])]
-    folder.log.write_text("".join(kept), encoding="utf-8")
-    return state["step"], state["best"]
+    state = folder.checkpoints.load()
+    if state is not None:
+        method.load_state_dict(state["method"])
+        optimiser.load_state_dict(state["optimiser"])
+        set_random_states(fabric, state["rng"])
+    if fabric.is_global_zero:
+        steps = 0 if state is None else state["step"]
+        kept = [line for line in _lines(folder.log) if _belongs(json.loads(line), steps)] if steps else []
+        folder.log.write_text("".join(kept), encoding="utf-8")
+    fabric.barrier()
+    return (0, _Best()) if state is None else (state["step"], _Best(state["best"], state["since"]))
 
 
 def _belongs(entry: dict[str, float], steps_done: int) -> bool:

@@ -27,7 +27,8 @@ class Schedule:
     `warmup_epochs` and then falling to zero on a cosine; `weight_decay` goes from its first to its second
     value on a cosine and spares biases and norms; `head_lr` multiplies the rate of all that is not the
     encoder; `clip` bounds the gradient's norm (0: not); `measures` is how often held-out products are
-    measured; `threads` make views, which are rendered on the CPU or, with `render: device`, where the network
+    measured, and training ends once `patience` of them in a row were no better than the best (0: never);
+    `threads` make views, which are rendered on the CPU or, with `render: device`, where the network
     is (`auto`: where that is an accelerator).
     """
 
@@ -41,6 +42,7 @@ class Schedule:
     weight_decay: tuple[float, float] = (0.05, 0.05)
     clip: float = 0.0
     measures: int = 10
+    patience: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = 0
     threads: int = 2

@@ -13,7 +13,7 @@ from natviews.catalog import Catalog, PackedPhotos, pack, with_split, write_quar
 from natviews.encoders import CARD, Encoder, stored_size
 from natviews.files import whole_file
 from natviews.progress import progress
-from natviews.training.loop import fastest_precision, fit
+from natviews.training.loop import fastest_precision, fit, sampler_of
 from natviews.training.measuring import (
     RECOLOURED,
     Known,
@@ -23,8 +23,8 @@ from natviews.training.measuring import (
     has_natural_views,
     measure,
 )
+from natviews.training.processes import launched
 from natviews.training.recipe import Head, Recipe
-from natviews.training.sampler import PairSampler
 from natviews.types import NatviewsError
 
 
@@ -37,6 +37,10 @@ class Run:
     @property
     def encoder(self) -> Path:
         return self.folder / "encoder"
+
+    @property
+    def is_finished(self) -> bool:
+        return (self.encoder / CARD).exists()
 
     @property
     def start(self) -> Path:
@@ -58,29 +62,35 @@ def train(catalog: Catalog, recipe: Recipe, out: Path) -> Run:
     Run again with the same arguments it continues, or finds that it has finished. Raises NatviewsError
     where `out` holds a run of another recipe or catalogue.
     """
-    run = Run(out)
-    packed = with_split(pack(catalog, stored_size(max(recipe.encoder.sizes)), recipe.encoder.prepared_by()))
-    recipe = _settle(run, recipe, packed)
-    if (run.encoder / CARD).exists():
-        return run
-    write_quarantine(packed.quarantine, out / "quarantine.csv")
-    learn, held_out = packed.take(packed.catalog.splits == "train"), _held_out(packed)
-    start = Encoder.create(recipe.encoder, weights=recipe.weights, seed=recipe.training.seed)
-    if not (run.start / CARD).exists():
-        _finish(start, learn, held_out, run.start, {"pretrained": recipe.weights is not None})
+    run, fabric = Run(out), launched()
+    with fabric.rank_zero_first():  # the others find what process 0 made
+        packed = with_split(pack(catalog, stored_size(max(recipe.encoder.sizes)), recipe.encoder.prepared_by()))
+        recipe = _settle(run, recipe, packed)
+        if run.is_finished:
+            return run
+        learn, held_out = packed.take(packed.catalog.splits == "train"), _held_out(packed)
+        start = Encoder.create(recipe.encoder, weights=recipe.weights, seed=recipe.training.seed)
+        if not (run.start / CARD).exists():
+            write_quarantine(packed.quarantine, out / "quarantine.csv")
+            _finish(start, learn, held_out, run.start, {"pretrained": recipe.weights is not None})
     start.head = None
-    trained = fit(recipe, start, learn, held_out, out)
-    sampler = PairSampler(learn.catalog, pairing=recipe.pairing, batch=2, seed=0)
-    card = {
+    trained = fit(fabric, recipe, start, learn, held_out, out)
+    with fabric.rank_zero_first():
+        if not run.is_finished:
+            _finish(trained, learn, held_out, run.encoder, _card(recipe, learn, packed), recipe.heads)
+    return run
+
+
+def _card(recipe: Recipe, learn: PackedPhotos, packed: PackedPhotos) -> dict[str, Any]:
+    """What an encoder was made of and by."""
+    return {
         "recipe": yaml.safe_load(recipe.to_yaml()),
         "catalog": packed.catalog.digest,
         "photos": len(learn),
         "products": len(learn.catalog.products),
-        "share_with_two_photos": sampler.share_with_two,
+        "share_with_two_photos": sampler_of(recipe, learn.catalog).share_with_two,
         "quarantined": len(packed.quarantine),
     }
-    _finish(trained, learn, held_out, run.encoder, card, recipe.heads)
-    return run
 
 
 def _settle(run: Run, recipe: Recipe, packed: PackedPhotos) -> Recipe:

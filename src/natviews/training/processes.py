@@ -1,0 +1,85 @@
+"""The processes of a run: one, or those that torchrun or SLURM started, each with its share of every batch."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+from lightning.fabric import Fabric
+from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from lightning.fabric.strategies import DDPStrategy
+from torch import distributed as dist
+
+from natviews import progress
+from natviews.types import NatviewsError
+
+PATIENCE = timedelta(hours=2)
+"""How long processes wait for one that lives: for process 0 to measure, say. One that dies is noticed at once."""
+
+
+def launched(environment: Mapping[str, str] = os.environ) -> Fabric:
+    """Fabric, joined with the other processes of the run where there are some; only process 0 shows progress."""
+    processes, nodes = _counts(environment)
+    if processes == 1:
+        return Fabric(devices=1)
+    fabric = Fabric(devices=processes // nodes, num_nodes=nodes, strategy=DDPStrategy(timeout=PATIENCE))
+    fabric.launch()
+    if not fabric.is_global_zero:
+        progress.silence()
+    return fabric
+
+
+def _counts(environment: Mapping[str, str]) -> tuple[int, int]:
+    """Processes and machines, as torchrun or `srun` say."""
+    if TorchElasticEnvironment.detect():
+        processes = int(environment["WORLD_SIZE"])
+        return processes, processes // int(environment["LOCAL_WORLD_SIZE"])
+    if SLURMEnvironment.detect():
+        return int(environment["SLURM_NTASKS"]), int(environment.get("SLURM_NNODES", "1"))
+    return 1, 1
+
+
+def is_first() -> bool:
+    """Whether this is process 0, which writes the files and says what was done."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
+@contextmanager
+def ending_together(fabric: Fabric) -> Iterator[None]:
+    """Says in a sentence that another process of the run has ended, wherever it is noticed."""
+    try:
+        yield
+    except RuntimeError as error:
+        if fabric.world_size == 1 or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
+            raise
+        raise NatviewsError(
+            f"Another of the {fabric.world_size} processes of this run has ended; see what it said. The same "
+            "command goes on from the last checkpoint."
+        ) from error
+
+
+def random_states(fabric: Fabric) -> dict[str, torch.Tensor]:
+    """The states of torch's generators, a row (uint8) for each process."""
+    states = {"cpu": torch.get_rng_state()}
+    if fabric.device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(fabric.device)
+    if fabric.world_size == 1:
+        return {name: state[None] for name, state in states.items()}
+    of_all: list[dict[str, torch.Tensor]] = [{} for _ in range(fabric.world_size)]
+    dist.all_gather_object(of_all, states)
+    return {name: torch.stack([each[name] for each in of_all]) for name in states}
+
+
+def set_random_states(fabric: Fabric, states: Mapping[str, torch.Tensor]) -> None:
+    """Raises NatviewsError where they are of another number of processes: chance would be another."""
+    count = len(states["cpu"])
+    if count != fabric.world_size:
+        raise NatviewsError(
+            f"The run was begun by {count} processes and cannot be continued by {fabric.world_size}; start as "
+            "many, or choose another --out."
+        )
+    # Copies: torch crashes on a view into a larger tensor.
+    torch.set_rng_state(states["cpu"][fabric.global_rank].clone())
+    if "cuda" in states and fabric.device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"][fabric.global_rank].clone(), fabric.device)

@@ -1,0 +1,139 @@
+"""Several processes of one run: equal to one, and none is left waiting for one that has gone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from natviews.catalog import pack, with_split
+from natviews.training import Recipe, Run, processes
+from natviews.training.checkpoints import Checkpoints
+from natviews.training.loop import sampler_of
+from natviews.types import NatviewsError
+
+PROGRAM = """
+import sys
+from natviews.cli import main
+from natviews.training import loop
+loop.CHECKPOINT_SECONDS = 0
+main()
+"""
+SETTINGS = (
+    "encoder={name: small, size: 32, crop: 1.0, batchnorm: frozen, options: {width: 16}}",
+    "method={name: dino, prototypes: 64, hidden: 32, bottleneck: 16}",
+    "views={name: dino, size: 32, locals: 2}",
+    "training.batch=16",
+    "training.warmup_epochs=1",
+    "training.measures=2",
+    "training.precision=float32",
+)
+"""Nothing in it depends on how a batch is shared: on the CPU, batch norm would."""
+
+
+def start(catalog_path, out, count, *settings):
+    (out.parent / "program.py").write_text(PROGRAM)
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"] if count > 1 else []
+    command = [sys.executable, *launcher, out.parent / "program.py", "train", catalog_path, "--out", out]
+    command += ["--recipe", "demo", *(part for setting in (*SETTINGS, *settings) for part in ("--set", setting))]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def finished(process):
+    out, err = process.communicate(timeout=180)
+    assert process.returncode == 0, err[-2000:]
+    return out
+
+
+def losses(run):
+    return [entry["loss"] for entry in run.curves() if "loss" in entry]
+
+
+def weights(run):
+    """All that the run ended with: student, teacher and centre."""
+    state = Checkpoints(run.folder / "checkpoints").load()["method"]
+    return torch.cat([value.double().flatten() for value in state.values()])
+
+
+@pytest.fixture(scope="module")
+def by_two(catalog_path, tmp_path_factory):
+    """A run of two processes, and what it said."""
+    out = tmp_path_factory.mktemp("two") / "run"
+    return Run(out), finished(start(catalog_path, out, 2, "training.epochs=4"))
+
+
+def test_two_processes_do_as_one_does(catalog_path, tmp_path, by_two):
+    both, said = by_two
+    alone = Run(tmp_path / "run")
+    finished(start(catalog_path, alone.folder, 1, "training.epochs=4"))
+    assert len(losses(both)) == len(losses(alone)) == 12
+    # A process logs the loss of its own rows.
+    assert torch.allclose(weights(both), weights(alone), rtol=0, atol=1e-5)
+    assert losses(alone)[-1] < losses(alone)[0] - 0.01  # something was learnt
+    assert said.count("report.html") == 1  # one of them speaks
+
+
+def children(process):
+    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return sorted(int(pid) for pid in found)
+
+
+def test_one_that_is_killed_ends_the_run_and_the_same_command_goes_on(catalog_path, tmp_path, by_two):
+    run = Run(tmp_path / "run")
+    process = start(catalog_path, run.folder, 2, "training.epochs=4")
+    deadline = time.monotonic() + 120
+    while len(list(run.folder.glob("checkpoints/*.ckpt"))) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(children(process)[-1], signal.SIGKILL)
+    killed = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - killed < 30 and process.returncode != 0
+    assert "natviews: " in err and "command" in err and "SIGKILL" in err
+    assert not run.is_finished
+    finished(start(catalog_path, run.folder, 2, "training.epochs=4"))
+    assert torch.equal(weights(run), weights(by_two[0])) and losses(run) == losses(by_two[0])
+
+
+def test_another_number_of_processes_cannot_go_on():
+    states = {"cpu": torch.get_rng_state()[None].repeat(2, 1)}
+    with pytest.raises(NatviewsError, match="begun by 2 processes and cannot be continued by 3"):
+        processes.set_random_states(SimpleNamespace(world_size=3, global_rank=0), states)
+
+
+def test_each_process_has_a_chance_of_its_own_again():
+    states = {"cpu": torch.stack([torch.Generator().manual_seed(seed).get_state() for seed in (5, 6)])}
+    drawn = []
+    with torch.random.fork_rng():
+        for rank in range(2):
+            one = SimpleNamespace(world_size=2, global_rank=rank, device=torch.device("cpu"))
+            processes.set_random_states(one, states)
+            drawn.append(torch.rand(1).item())
+    assert drawn == [torch.rand(1, generator=torch.Generator().manual_seed(seed)).item() for seed in (5, 6)]
+
+
+def test_a_batch_that_cannot_be_shared_equally_is_refused(catalog):
+    packed = with_split(pack(catalog, 64))
+    with pytest.raises(NatviewsError, match=r"3 processes cannot share a batch of 16 products.* 15\."):
+        sampler_of(Recipe.load("demo", [*SETTINGS]), packed.catalog, shared_by=3)
+
+
+def test_what_slurm_started_is_joined(monkeypatch):
+    monkeypatch.setattr(processes.SLURMEnvironment, "detect", staticmethod(lambda: True))
+    assert processes._counts({"SLURM_NTASKS": "8", "SLURM_NNODES": "2"}) == (8, 2)
+
+
+def test_other_errors_are_not_taken_for_a_lost_process():
+    with pytest.raises(RuntimeError, match="mine"), processes.ending_together(SimpleNamespace(world_size=2)):
+        raise RuntimeError("mine")
+    with (
+        pytest.raises(NatviewsError, match="Another of the 2 processes"),
+        processes.ending_together(SimpleNamespace(world_size=2)),
+    ):
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer")
