@@ -23,7 +23,7 @@ from natviews.progress import progress
 from natviews.training.checkpoints import load_checkpoint, save_checkpoint
 from natviews.training.collapse import Watch
 from natviews.training.loader import Batch, batches
-from natviews.training.measuring import HEADLINE, features_of, measure
+from natviews.training.measuring import HEADLINE, features_of, measure, measure_label_free
 from natviews.training.optimising import optimiser_of, set_rates
 from natviews.training.recipe import Recipe, Schedule
 from natviews.training.sampler import PairSampler
@@ -169,8 +169,10 @@ def _measure(
 ) -> float:
     """Measures the encoder on held-out products, keeps it if it is the best so far, and returns the best."""
     encoder = _kept(method)
-    result: Retrieval = measure(features_of(encoder, held_out, "measuring"), held_out.catalog)
+    features = features_of(encoder, held_out, "measuring")
+    result: Retrieval = measure(features, held_out.catalog)
     means = {name: float(result.values[name].mean()) for name in SHOWN}
+    means |= measure_label_free(features, held_out.catalog)
     _log(fabric, folder, step, {f"held_out_{name}": value for name, value in means.items()})
     if means[HEADLINE] > best:
         encoder.save(folder.best, card={"step": step, **means})
