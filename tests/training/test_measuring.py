@@ -3,6 +3,7 @@ import pyarrow as pa
 import pytest
 
 from natviews.catalog import Catalog
+from natviews.evaluation import label_free_figures
 from natviews.training.measuring import (
     Known,
     choose_design_head,
@@ -10,6 +11,7 @@ from natviews.training.measuring import (
     has_natural_views,
     judging_of,
     measure,
+    measure_label_free,
 )
 
 
@@ -50,6 +52,15 @@ def test_near_copies_neither_ask_nor_answer():
     judging = judging_of(catalog)
     assert judging.queries.sum() == judging.gallery.sum() == 11
     assert 2 not in measure(vectors(catalog, 0.0), catalog).rows
+
+
+def test_near_copies_are_no_views_for_label_free_figures():
+    catalog = shop(products=20, near={(p, 2) for p in range(20)})
+    found = vectors(catalog, 1.0, dim=40)
+    fresh = catalog.column("near_dup_within") != "1"
+    figures = measure_label_free(found, catalog)
+    assert figures == label_free_figures(found[fresh], catalog.product_ids[fresh])
+    assert figures != label_free_figures(found, catalog.product_ids) and len(figures) == 3
 
 
 def test_a_head_is_kept_where_photos_vary_along_shared_directions():

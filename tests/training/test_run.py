@@ -34,6 +34,11 @@ def test_a_run_leaves_what_it_promises(run, catalog):
     entries = run.curves()
     assert [e["step"] for e in entries if "loss" in e] == list(range(12))
     assert [e["step"] for e in entries if "held_out_map@r" in e] == [0, 6, 12]
+    figures = ("rankme", "alpha_req", "lidar")
+    assert [e["step"] for e in entries if all(f"held_out_{name}" in e for name in figures)] == [0, 6, 12]
+    best = json.loads((run.folder / "checkpoints" / "best" / "encoder.json").read_text())["card"]
+    [logged] = (e for e in entries if "held_out_lidar" in e and e["step"] == best["step"])
+    assert {name: best[name] for name in figures} == {name: logged[f"held_out_{name}"] for name in figures}
     card = json.loads((run.encoder / "encoder.json").read_text())["card"]
     assert 0 < card["share_with_two_photos"] <= 1 and card["held_out"]["map@r"] > 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from natviews.config import RECIPES, did_you_mean, recipe_names
-from natviews.evaluation import METRICS
+from natviews.evaluation import LABEL_FREE, METRICS
 from natviews.methods import METHODS
 from natviews.types import NatviewsError
 from natviews.views import OPS, POLICIES
@@ -19,7 +19,7 @@ def explanation(name: str) -> str:
         "methods": list(METHODS),
         "view policies": list(POLICIES),
         "operations": list(OPS),
-        "metrics": list(METRICS),
+        "metrics": [*METRICS, *LABEL_FREE],
         "recipes": recipe_names(),
     }
     if not name:
@@ -45,7 +45,11 @@ def _made_by(kind: str, made: dict[str, Any]) -> Callable[[str], str]:
 
 
 def _metric(name: str) -> str:
-    return f"metric {name}\n\n{METRICS[name]}\nEvery figure has a 95 % interval from resampling products."
+    if name in LABEL_FREE:
+        said, note = LABEL_FREE[name], "It needs no labels, and compares encoders on the same photos only."
+    else:
+        said, note = METRICS[name], "Every figure has a 95 % interval from resampling products."
+    return f"metric {name}\n\n{said}\n{note}"
 
 
 def _recipe(name: str) -> str:

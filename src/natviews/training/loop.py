@@ -22,7 +22,7 @@ from natviews.progress import progress
 from natviews.training.checkpoints import Checkpoints
 from natviews.training.collapse import Watch
 from natviews.training.loader import Batch, batches
-from natviews.training.measuring import HEADLINE, features_of, measure
+from natviews.training.measuring import HEADLINE, features_of, measure, measure_label_free
 from natviews.training.optimising import optimiser_of, set_rates
 from natviews.training.processes import ending_together, random_states, set_random_states
 from natviews.training.recipe import Recipe
@@ -216,8 +216,10 @@ def _measure(
         return best
     if fabric.is_global_zero:
         encoder = _kept(method)
-        result: Retrieval = measure(features_of(encoder, held_out, "measuring"), held_out.catalog)
+        features = features_of(encoder, held_out, "measuring")
+        result: Retrieval = measure(features, held_out.catalog)
         means = {name: float(result.values[name].mean()) for name in SHOWN}
+        means |= measure_label_free(features, held_out.catalog)
         _log(fabric, log, folder, step, {f"held_out_{name}": value for name, value in means.items()})
         better = means[HEADLINE] > best.value
         if better:

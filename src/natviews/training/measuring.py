@@ -7,7 +7,7 @@ import numpy as np
 
 from natviews.catalog import Catalog, PackedPhotos
 from natviews.encoders import Encoder, Whitening, describer
-from natviews.evaluation import Judging, Retrieval, retrieval
+from natviews.evaluation import Judging, Retrieval, label_free_figures, retrieval
 from natviews.progress import progress
 from natviews.types import Embeddings, Provenance
 from natviews.views.ops import Jitter, Op
@@ -56,6 +56,13 @@ def measure(
     made_by = Provenance(row, catalog.digest)
     embeddings = Embeddings(catalog.ids, catalog.product_ids, vectors, made_by)
     return retrieval(embeddings, judging_of(catalog), row=row, queries=queries)
+
+
+def measure_label_free(features: np.ndarray, catalog: Catalog) -> dict[str, float]:
+    """RankMe, alpha-ReQ and LiDAR of features (N, D) of a catalogue's photos; near-copies, which would pass for
+    views that differ in nothing, are left out. See `label_free_figures`."""
+    fresh = catalog.column("near_dup_within") != "1"
+    return label_free_figures(features[fresh], catalog.product_ids[fresh])
 
 
 @dataclass(frozen=True)
