@@ -92,23 +92,37 @@ def views(
 def train(
     catalog: CatalogPath,
     out: Out,
-    recipe: Annotated[str, Option(help="A recipe's name or YAML file.")] = "natural",
+    recipe: Annotated[
+        str | None, Option(help="A recipe's name or YAML file; chosen by the catalogue if not given.")
+    ] = None,
     settings: Settings = None,
     weights: Annotated[
         str | None, Option(help="A safetensors file, an encoder's folder, or `pretrained`.")
     ] = None,
+    epochs: Annotated[float | None, Option(help="Train for so many passes over the products,")] = None,
+    steps: Annotated[int | None, Option(min=1, help="or for so many steps,")] = None,
+    minutes: Annotated[float | None, Option(help="or for as long as this, all included.")] = None,
     encoding: Encoding = "utf-8",
 ) -> None:
     """Train an encoder on the catalogue's own photos. Run again, it resumes."""
     from natviews.progress import progress
+    from natviews.types import NatviewsError
 
     with progress("loading torch"):
         from natviews.report.judge import report_on_run
-        from natviews.training import Recipe, is_first
+        from natviews.training import Recipe, is_first, recommended
         from natviews.training import train as train_encoder
 
-    chosen, opened = Recipe.load(recipe, settings, weights=weights), _opened(catalog, encoding)
-    run = train_encoder(opened, chosen, out)
+    budget = {"epochs": epochs, "steps": steps, "minutes": minutes}
+    given = [f"training.{name}={value}" for name, value in budget.items() if value is not None]
+    if len(given) > 1:
+        raise NatviewsError("Give one of --epochs, --steps and --minutes.")
+    opened, all_settings = _opened(catalog, encoding), [*(settings or []), *given]
+    if recipe is None:
+        chosen, reasons = recommended(opened, all_settings, weights=weights)
+    else:
+        chosen, reasons = Recipe.load(recipe, all_settings, weights=weights), []
+    run = train_encoder(opened, chosen, out, reasons=reasons)
     if is_first() and (report := report_on_run(run, opened)):
         _tell(report, out)
 

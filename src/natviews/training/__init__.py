@@ -9,6 +9,7 @@ from natviews.training.measuring import (
 from natviews.training.processes import is_first
 from natviews.training.recipe import Recipe, Schedule
 from natviews.training.run import Run, train
+from natviews.training.settling import recommended
 
 __all__ = [
     "Known",
@@ -21,5 +22,6 @@ __all__ = [
     "is_first",
     "judging_of",
     "measure",
+    "recommended",
     "train",
 ]

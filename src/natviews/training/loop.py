@@ -78,7 +78,7 @@ def fit(
     measured = {round((i + 1) * steps / schedule.measures) for i in range(schedule.measures)}
     log = TensorBoardLogger(out, name="tensorboard", version="")
     with progress("setting up"):
-        method, optimiser = _set_up(fabric, recipe, start)
+        method, optimiser = set_up(fabric, recipe, start)
         begun, best = _resume(fabric, folder, method.module, optimiser)
     if begun == 0:
         best = _measure(fabric, log, folder, method.module, held_out, 0, best)
@@ -100,7 +100,7 @@ def fit(
         for step, batch in enumerate(stream, start=begun):
             waited = time.perf_counter() - asked
             now = Progress(step, steps, sampler.epoch(step))
-            figures = _step(fabric, method, optimiser, recipe, batch, now, watch)
+            figures = step_once(fabric, method, optimiser, recipe, batch, now, watch)
             taken = time.perf_counter() - asked
             figures |= {"seconds": taken, "waiting": waited / taken}  # the latter: the share without views
             _log(fabric, log, folder, step, figures)
@@ -143,7 +143,7 @@ def sampler_of(recipe: Recipe, catalog: Catalog, *, shared_by: int = 1) -> PairS
     return sampler
 
 
-def _set_up(fabric: Fabric, recipe: Recipe, start: Encoder) -> tuple[Any, Any]:
+def set_up(fabric: Fabric, recipe: Recipe, start: Encoder) -> tuple[Any, Any]:
     """The method and its optimiser as Fabric runs them."""
     torch.manual_seed(recipe.training.seed)
     method = recipe.build_method(copy.deepcopy(start))
@@ -156,7 +156,7 @@ def _set_up(fabric: Fabric, recipe: Recipe, start: Encoder) -> tuple[Any, Any]:
     return wrapped, optimiser
 
 
-def _step(
+def step_once(
     fabric: Fabric, method: Any, optimiser: Any, recipe: Recipe, batch: Batch, now: Progress, watch: Watch
 ) -> dict[str, float]:
     """One step of training; returns the figures to log."""

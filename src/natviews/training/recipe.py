@@ -23,16 +23,19 @@ class Schedule:
     """How long and how fast to train.
 
     `batch` is in products, of one kind where `within` names a column (`product_type` for SkiLL; a shop's for
-    negatives that are hard); `epochs` passes over all products; `lr` is the peak, reached linearly over
-    `warmup_epochs` and then falling to zero on a cosine; `weight_decay` goes from its first to its second
-    value on a cosine and spares biases and norms; `head_lr` multiplies the rate of all that is not the
+    negatives that are hard); `epochs` passes over all products, or instead so many `steps`, or what `minutes`
+    allow at the pace of a few steps (both are settled as epochs when a run begins); `lr` is the peak, reached
+    linearly over `warmup_epochs` and then falling to zero on a cosine; `weight_decay` goes from its first to its
+    second value on a cosine and spares biases and norms; `head_lr` multiplies the rate of all that is not the
     encoder; `clip` bounds the gradient's norm (0: not); `measures` is how often held-out products are
     measured, and training ends once `patience` of them in a row were no better than the best (0: never);
     `threads` make views, which are rendered on the CPU or, with `render: device`, where the network
     is (`auto`: where that is an accelerator).
     """
 
-    epochs: int = 100
+    epochs: float = 100.0
+    steps: int = 0
+    minutes: float = 0.0
     batch: int = 128
     within: str = ""
     optimiser: Literal["adamw", "sgd", "lars"] = "adamw"
@@ -49,10 +52,14 @@ class Schedule:
     render: Literal["auto", "cpu", "device"] = "auto"
 
     def __post_init__(self) -> None:
-        least = min(self.epochs, self.batch - 1, self.measures, self.threads)
-        if least < 1 or not 0 < self.lr < math.inf:
+        least = min(self.batch - 1, self.measures, self.threads)
+        if least < 1 or not 0 < self.lr < math.inf or not 0 < self.epochs < math.inf:
             raise NatviewsError(
-                "training: epochs, measures and threads must be at least 1, batch at least 2, lr above 0."
+                "training: measures and threads must be at least 1, batch at least 2, epochs and lr above 0."
+            )
+        if min(self.steps, self.minutes, self.patience) < 0 or (self.steps and self.minutes):
+            raise NatviewsError(
+                "training: give steps or minutes, not both, and neither they nor patience may be below 0."
             )
 
 

@@ -2,12 +2,14 @@
 
 import difflib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from lightning.fabric import Fabric
 
 from natviews.catalog import Catalog, PackedPhotos, pack, with_split, write_quarantine
 from natviews.encoders import CARD, Encoder, stored_size
@@ -25,6 +27,7 @@ from natviews.training.measuring import (
 )
 from natviews.training.processes import launched
 from natviews.training.recipe import Head, Recipe
+from natviews.training.settling import epochs_within, with_epochs
 from natviews.types import NatviewsError
 
 
@@ -56,20 +59,21 @@ class Run:
         return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
 
 
-def train(catalog: Catalog, recipe: Recipe, out: Path) -> Run:
+def train(catalog: Catalog, recipe: Recipe, out: Path, *, reasons: Sequence[str] = ()) -> Run:
     """Trains an encoder on the catalogue's `train` split and chooses it, and its head, on `val`.
 
-    Run again with the same arguments it continues, or finds that it has finished. Raises NatviewsError
-    where `out` holds a run of another recipe or catalogue.
+    `reasons` why the recipe is as it is are kept in `run.yaml`. Run again with the same arguments it continues, or
+    finds that it has finished. Raises NatviewsError where `out` holds a run of another recipe or catalogue.
     """
-    run, fabric = Run(out), launched()
+    began, run, fabric = time.monotonic(), Run(out), launched()
     with fabric.rank_zero_first():  # the others find what process 0 made
         packed = with_split(pack(catalog, stored_size(max(recipe.encoder.sizes)), recipe.encoder.prepared_by()))
-        recipe = _settle(run, recipe, packed)
-        if run.is_finished:
-            return run
-        learn, held_out = packed.take(packed.catalog.splits == "train"), _held_out(packed)
-        start = Encoder.create(recipe.encoder, weights=recipe.weights, seed=recipe.training.seed)
+    recipe = _settle(fabric, run, recipe, packed, began, reasons)
+    if run.is_finished:
+        return run
+    learn, held_out = packed.take(packed.catalog.splits == "train"), _held_out(packed)
+    start = Encoder.create(recipe.encoder, weights=recipe.weights, seed=recipe.training.seed)
+    with fabric.rank_zero_first():
         if not (run.start / CARD).exists():
             write_quarantine(packed.quarantine, out / "quarantine.csv")
             _finish(start, learn, held_out, run.start, {"pretrained": recipe.weights is not None})
@@ -93,22 +97,41 @@ def _card(recipe: Recipe, learn: PackedPhotos, packed: PackedPhotos) -> dict[str
     }
 
 
-def _settle(run: Run, recipe: Recipe, packed: PackedPhotos) -> Recipe:
+def _settle(
+    fabric: Fabric, run: Run, recipe: Recipe, packed: PackedPhotos, began: float, reasons: Sequence[str]
+) -> Recipe:
     """Writes `run.yaml` with every choice in it, or checks that it is the same run as before."""
-    path = run.folder / "run.yaml"
-    precision = recipe.training.precision
-    if path.exists():
-        settled = recipe.with_precision(run.recipe.encoder.precision if precision == "auto" else precision)
+    path, asked = run.folder / "run.yaml", recipe.training
+    if fabric.broadcast(path.exists()):
+        earlier = run.recipe
+        recipe = recipe.with_precision(earlier.encoder.precision if asked.precision == "auto" else asked.precision)
+        if asked.minutes or asked.steps:
+            recipe = with_epochs(recipe, earlier.training.epochs)
         header = path.read_text(encoding="utf-8").split("\n", 1)[0]
-        _refuse_other(run, run.recipe.to_yaml(), settled.to_yaml(), header, _header(packed))
-        return settled
-    if precision == "auto":
+        _refuse_other(run, earlier.to_yaml(), recipe.to_yaml(), header, _header(packed))
+        return recipe
+    said = list(reasons)
+    if asked.precision == "auto":
         with progress("timing float32 and bfloat16"):
             precision = fastest_precision(Encoder.create(recipe.encoder), size=recipe.policy().size)
-    settled = recipe.with_precision(precision)
-    with whole_file(path) as temporary:
-        temporary.write_text(f"{_header(packed)}\n{settled.to_yaml()}", encoding="utf-8")
-    return settled
+        recipe = recipe.with_precision(fabric.broadcast(precision))
+        said.append("precision: the faster of float32 and bfloat16 here, by a few steps of each")
+    else:
+        recipe = recipe.with_precision(asked.precision)
+    if asked.minutes:
+        epochs, reason = epochs_within(fabric, recipe, packed, began)
+        recipe = with_epochs(recipe, epochs)
+        said.append(reason)
+    elif asked.steps:
+        learn = packed.catalog.part("train")
+        recipe = with_epochs(recipe, asked.steps / sampler_of(recipe, learn).steps_per_epoch)
+        said.append(f"epochs: {asked.steps} steps")
+    if fabric.is_global_zero:
+        with whole_file(path) as temporary:
+            lines = [_header(packed), *(f"# {reason}" for reason in said), recipe.to_yaml()]
+            temporary.write_text("\n".join(lines), encoding="utf-8")
+    fabric.barrier()
+    return recipe
 
 
 def _header(packed: PackedPhotos) -> str:
