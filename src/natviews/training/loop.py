@@ -16,7 +16,7 @@ from lightning.fabric.loggers import TensorBoardLogger
 from torch import Tensor, nn
 
 from natviews.catalog import PackedPhotos
-from natviews.encoders import Encoder, Precision, keep_freed_memory
+from natviews.encoders import Encoder, Precision, add_adapters, keep_freed_memory, without_adapters
 from natviews.evaluation import Retrieval
 from natviews.methods import Method, Progress, Views
 from natviews.progress import progress
@@ -24,7 +24,7 @@ from natviews.training.checkpoints import load_checkpoint, save_checkpoint
 from natviews.training.collapse import Watch
 from natviews.training.loader import Batch, batches
 from natviews.training.measuring import HEADLINE, features_of, measure
-from natviews.training.optimising import optimiser_of, set_rates
+from natviews.training.optimising import hold_encoder, optimiser_of, set_rates
 from natviews.training.recipe import Recipe, Schedule
 from natviews.training.sampler import PairSampler
 from natviews.types import NatviewsError
@@ -102,14 +102,17 @@ def fit(recipe: Recipe, start: Encoder, train: PackedPhotos, held_out: PackedPho
                 _save(folder, method.module, optimiser, done, best)
                 saved_at = time.monotonic()
             asked = time.perf_counter()
-    return _kept(method.module) if held_out is None else Encoder.load(folder.best)
+    return without_adapters(_kept(method.module)) if held_out is None else Encoder.load(folder.best)
 
 
 def _set_up(recipe: Recipe, start: Encoder, out: Path) -> tuple[Fabric, Any, Any]:
     """Fabric, and the method and its optimiser as Fabric runs them."""
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # what it does by itself is in run.yaml
     torch.manual_seed(recipe.training.seed)
-    method = recipe.build_method(copy.deepcopy(start))
+    encoder = copy.deepcopy(start)
+    if recipe.training.lora:
+        add_adapters(encoder, recipe.training.lora)
+    method = recipe.build_method(encoder)
     fabric = Fabric(
         devices=1,
         precision="bf16-mixed" if recipe.encoder.precision == "bfloat16" else "32-true",
@@ -126,6 +129,7 @@ def _step(
     """One step of training; returns the figures to log."""
     set_rates(optimiser, schedule, now)
     method.train()
+    hold_encoder(method.module, optimiser, schedule, now)
     loss = method.loss(_prepared(batch, method.module, fabric.device), now)
     _check_sane("loss", loss.total, now.step)
     fabric.backward(loss.total)
@@ -168,7 +172,7 @@ def _measure(
     fabric: Fabric, folder: Folder, method: Method, held_out: PackedPhotos, step: int, best: float
 ) -> float:
     """Measures the encoder on held-out products, keeps it if it is the best so far, and returns the best."""
-    encoder = _kept(method)
+    encoder = without_adapters(_kept(method))
     result: Retrieval = measure(features_of(encoder, held_out, "measuring"), held_out.catalog)
     means = {name: float(result.values[name].mean()) for name in SHOWN}
     _log(fabric, folder, step, {f"held_out_{name}": value for name, value in means.items()})

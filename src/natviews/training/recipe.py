@@ -29,6 +29,13 @@ class Schedule:
     encoder; `clip` bounds the gradient's norm (0: not); `measures` is how often held-out products are
     measured; `threads` make views, which are rendered on the CPU or, with `render: device`, where the network
     is (`auto`: where that is an accelerator).
+
+    Three ways to change a pretrained encoder less. `layer_decay` multiplies the rate of a layer once for every
+    layer between it and the encoder's last, so that the stem moves least (Clark et al., ICLR 2020,
+    arXiv:2003.10555; Bao et al., ICLR 2022, arXiv:2106.08254; 1: all move alike). For `heads_first` epochs the
+    encoder is kept as it is; then its rate rises linearly over `warmup_epochs`, or half of what is left where that
+    is less, to the cosine that the others are on. With `lora` above 0 each linear layer learns an addition of this
+    rank and the rest of the encoder nothing (Hu et al., ICLR 2022, arXiv:2106.09685; needs `natviews[lora]`).
     """
 
     epochs: int = 100
@@ -37,6 +44,9 @@ class Schedule:
     optimiser: Literal["adamw", "sgd", "lars"] = "adamw"
     lr: float = 1e-3
     head_lr: float = 1.0
+    layer_decay: float = 1.0
+    heads_first: float = 0.0
+    lora: int = 0
     warmup_epochs: float = 5.0
     weight_decay: tuple[float, float] = (0.05, 0.05)
     clip: float = 0.0
@@ -52,6 +62,16 @@ class Schedule:
             raise NatviewsError(
                 "training: epochs, measures and threads must be at least 1, batch at least 2, lr above 0."
             )
+        if not 0 < self.layer_decay <= 1:
+            raise NatviewsError(
+                f"training: layer_decay must be above 0 and at most 1 (all layers alike), not {self.layer_decay}."
+            )
+        if not 0 <= self.heads_first < self.epochs:
+            raise NatviewsError(
+                f"training: heads_first must be 0 to less than all {self.epochs} epochs, not {self.heads_first}."
+            )
+        if self.lora < 0:
+            raise NatviewsError(f"training: lora must be a rank, or 0 for no adapters, not {self.lora}.")
 
 
 @dataclass(frozen=True, kw_only=True)
