@@ -1,7 +1,9 @@
+from natviews.encoders.adapters import add_adapters, without_adapters
 from natviews.encoders.describing import describer
 from natviews.encoders.embedding import embed_catalog, encode_file, stored_size
 from natviews.encoders.encoder import CARD, Architecture, Encoder, Precision, described_by
 from natviews.encoders.head import Whitening
+from natviews.encoders.layers import layers_of
 from natviews.encoders.memory import keep_freed_memory
 
 __all__ = [
@@ -10,10 +12,13 @@ __all__ = [
     "Encoder",
     "Precision",
     "Whitening",
+    "add_adapters",
     "described_by",
     "describer",
     "embed_catalog",
     "encode_file",
     "keep_freed_memory",
+    "layers_of",
     "stored_size",
+    "without_adapters",
 ]

@@ -1,5 +1,7 @@
 """A small residual network for two cores and photos of 48 to 96 px."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -31,6 +33,13 @@ class SmallNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.stages(self.stem(x)))
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """Which parameters are of one layer, as timm's networks say it: the stem's, then each block's.
+
+        There are too few to be told apart more coarsely.
+        """
+        return {"stem": r"^stem", "blocks": r"^stages\.(\d+)"}
 
     def forward_head(self, maps: Tensor, pre_logits: bool = True) -> Tensor:
         """(B, 8 width, S / 16, S / 16) -> (B, 8 width)."""

@@ -15,7 +15,7 @@ from lightning.fabric.loggers import TensorBoardLogger
 from torch import Tensor, nn
 
 from natviews.catalog import Catalog, PackedPhotos
-from natviews.encoders import Encoder, Precision, keep_freed_memory
+from natviews.encoders import Encoder, Precision, add_adapters, keep_freed_memory, without_adapters
 from natviews.evaluation import Retrieval
 from natviews.methods import Method, Progress, Views
 from natviews.progress import progress
@@ -23,7 +23,7 @@ from natviews.training.checkpoints import Checkpoints
 from natviews.training.collapse import Watch
 from natviews.training.loader import Batch, batches
 from natviews.training.measuring import HEADLINE, features_of, measure, measure_label_free
-from natviews.training.optimising import optimiser_of, set_rates
+from natviews.training.optimising import hold_encoder, optimiser_of, set_rates
 from natviews.training.processes import ending_together, random_states, set_random_states
 from natviews.training.recipe import Recipe
 from natviews.training.sampler import PairSampler
@@ -55,7 +55,7 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class _Best:
+class Best:
     """The best held-out figure so far, and how many measurements ago it was taken."""
 
     value: float = -1.0
@@ -117,7 +117,7 @@ def fit(
                 break
             asked = time.perf_counter()
     fabric.barrier()  # the best encoder is whole
-    return _kept(method.module) if held_out is None else Encoder.load(folder.best)
+    return without_adapters(_kept(method.module)) if held_out is None else Encoder.load(folder.best)
 
 
 def sampler_of(recipe: Recipe, catalog: Catalog, *, shared_by: int = 1) -> PairSampler:
@@ -146,7 +146,10 @@ def sampler_of(recipe: Recipe, catalog: Catalog, *, shared_by: int = 1) -> PairS
 def set_up(fabric: Fabric, recipe: Recipe, start: Encoder) -> tuple[Any, Any]:
     """The method and its optimiser as Fabric runs them."""
     torch.manual_seed(recipe.training.seed)
-    method = recipe.build_method(copy.deepcopy(start))
+    encoder = copy.deepcopy(start)
+    if recipe.training.lora:
+        add_adapters(encoder, recipe.training.lora)
+    method = recipe.build_method(encoder)
     if fabric.world_size > 1:
         torch.manual_seed(recipe.training.seed + 1_000_003 * fabric.global_rank)  # no two hide the same patches
         if fabric.device.type == "cuda":
@@ -163,6 +166,7 @@ def step_once(
     schedule = recipe.training
     set_rates(optimiser, schedule, now)
     method.train()
+    hold_encoder(method.module, optimiser, schedule, now)
     with torch.autocast(fabric.device.type, torch.bfloat16, enabled=recipe.encoder.precision == "bfloat16"):
         loss = method.loss(_prepared(batch, method.module, fabric.device), now)
     _check_sane("loss", loss.total, now.step)
@@ -209,13 +213,13 @@ def _measure(
     method: Method,
     held_out: PackedPhotos | None,
     step: int,
-    best: _Best,
-) -> _Best:
+    best: Best,
+) -> Best:
     """Process 0 measures the encoder on held-out products and keeps it if it is the best; all learn of it."""
     if held_out is None:
         return best
     if fabric.is_global_zero:
-        encoder = _kept(method)
+        encoder = without_adapters(_kept(method))
         features = features_of(encoder, held_out, "measuring")
         result: Retrieval = measure(features, held_out.catalog)
         means = {name: float(result.values[name].mean()) for name in SHOWN}
@@ -224,7 +228,7 @@ def _measure(
         better = means[HEADLINE] > best.value
         if better:
             encoder.save(folder.best, card={"step": step, **means})
-        best = _Best(means[HEADLINE]) if better else replace(best, since=best.since + 1)
+        best = Best(means[HEADLINE]) if better else replace(best, since=best.since + 1)
     return fabric.broadcast(best)
 
 
@@ -235,7 +239,7 @@ def _log(fabric: Fabric, log: TensorBoardLogger, folder: Folder, step: int, valu
         log.log_metrics(values, step)
 
 
-def _save(fabric: Fabric, folder: Folder, method: Method, optimiser: Any, step: int, best: _Best) -> None:
+def _save(fabric: Fabric, folder: Folder, method: Method, optimiser: Any, step: int, best: Best) -> None:
     rng = random_states(fabric)
     if fabric.is_global_zero:
         state = {
@@ -249,7 +253,7 @@ def _save(fabric: Fabric, folder: Folder, method: Method, optimiser: Any, step: 
         folder.checkpoints.save(step, state)
 
 
-def _resume(fabric: Fabric, folder: Folder, method: Method, optimiser: Any) -> tuple[int, _Best]:
+def _resume(fabric: Fabric, folder: Folder, method: Method, optimiser: Any) -> tuple[int, Best]:
     """The step to go on from and the best held-out figure so far; the log forgets what came after."""
     state = folder.checkpoints.load()
     if state is not None:
@@ -261,7 +265,7 @@ def _resume(fabric: Fabric, folder: Folder, method: Method, optimiser: Any) -> t
         kept = [line for line in _lines(folder.log) if _belongs(json.loads(line), steps)] if steps else []
         folder.log.write_text("".join(kept), encoding="utf-8")
     fabric.barrier()
-    return (0, _Best()) if state is None else (state["step"], _Best(state["best"], state["since"]))
+    return (0, Best()) if state is None else (state["step"], Best(state["best"], state["since"]))
 
 
 def _belongs(entry: dict[str, float], steps_done: int) -> bool:

@@ -18,12 +18,16 @@ PATIENCE = timedelta(hours=2)
 """How long processes wait for one that lives: for process 0 to measure, say. One that dies is noticed at once."""
 
 
-def launched(environment: Mapping[str, str] = os.environ) -> Fabric:
-    """Fabric, joined with the other processes of the run where there are some; only process 0 shows progress."""
+def launched(environment: Mapping[str, str] = os.environ, *, some_rest: bool = False) -> Fabric:
+    """Fabric, joined with the other processes of the run where there are some; only process 0 shows progress.
+
+    `some_rest`: at times parameters get no gradient, which processes must then tell each other at every step.
+    """
     processes, nodes = _counts(environment)
     if processes == 1:
         return Fabric(devices=1)
-    fabric = Fabric(devices=processes // nodes, num_nodes=nodes, strategy=DDPStrategy(timeout=PATIENCE))
+    strategy = DDPStrategy(timeout=PATIENCE, find_unused_parameters=some_rest)
+    fabric = Fabric(devices=processes // nodes, num_nodes=nodes, strategy=strategy)
     fabric.launch()
     if not fabric.is_global_zero:
         progress.silence()

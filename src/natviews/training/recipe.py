@@ -31,6 +31,13 @@ class Schedule:
     measured, and training ends once `patience` of them in a row were no better than the best (0: never);
     `threads` make views, which are rendered on the CPU or, with `render: device`, where the network
     is (`auto`: where that is an accelerator).
+
+    Three ways to change a pretrained encoder less. `layer_decay` multiplies the rate of a layer once for every
+    layer between it and the encoder's last, so that the stem moves least (Clark et al., ICLR 2020,
+    arXiv:2003.10555; Bao et al., ICLR 2022, arXiv:2106.08254; 1: all move alike). For `heads_first` epochs the
+    encoder is kept as it is; then its rate rises linearly over `warmup_epochs`, or half of what is left where that
+    is less, to the cosine that the others are on. With `lora` above 0 each linear layer learns an addition of this
+    rank and the rest of the encoder nothing (Hu et al., ICLR 2022, arXiv:2106.09685; needs `natviews[lora]`).
     """
 
     epochs: float = 100.0
@@ -41,6 +48,9 @@ class Schedule:
     optimiser: Literal["adamw", "sgd", "lars"] = "adamw"
     lr: float = 1e-3
     head_lr: float = 1.0
+    layer_decay: float = 1.0
+    heads_first: float = 0.0
+    lora: int = 0
     warmup_epochs: float = 5.0
     weight_decay: tuple[float, float] = (0.05, 0.05)
     clip: float = 0.0
@@ -61,6 +71,16 @@ class Schedule:
             raise NatviewsError(
                 "training: give steps or minutes, not both, and neither they nor patience may be below 0."
             )
+        if not 0 < self.layer_decay <= 1:
+            raise NatviewsError(
+                f"training: layer_decay must be above 0 and at most 1 (all layers alike), not {self.layer_decay}."
+            )
+        if not 0 <= self.heads_first < self.epochs:
+            raise NatviewsError(
+                f"training: heads_first must be 0 to less than all {self.epochs:g} epochs, not {self.heads_first:g}."
+            )
+        if self.lora < 0:
+            raise NatviewsError(f"training: lora must be a rank, or 0 for no adapters, not {self.lora}.")
 
 
 @dataclass(frozen=True, kw_only=True)

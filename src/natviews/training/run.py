@@ -65,7 +65,7 @@ def train(catalog: Catalog, recipe: Recipe, out: Path, *, reasons: Sequence[str]
     `reasons` why the recipe is as it is are kept in `run.yaml`. Run again with the same arguments it continues, or
     finds that it has finished. Raises NatviewsError where `out` holds a run of another recipe or catalogue.
     """
-    began, run, fabric = time.monotonic(), Run(out), launched()
+    began, run, fabric = time.monotonic(), Run(out), launched(some_rest=recipe.training.heads_first > 0)
     with fabric.rank_zero_first():  # the others find what process 0 made
         packed = with_split(pack(catalog, stored_size(max(recipe.encoder.sizes)), recipe.encoder.prepared_by()))
     recipe = _settle(fabric, run, recipe, packed, began, reasons)
