@@ -57,6 +57,45 @@ def _close_pairs(rows: np.ndarray, shape: np.ndarray, colour: np.ndarray) -> np.
     return np.concatenate(pairs)
 
 
+def telling_pairs(product_ids: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """As many pairs (P, 2) of near-identical photos as it takes to tell groups and repeated photos.
+
+    Photos with the same hashes are each paired with the first alone, and with the first of their product: all pairs
+    of 10,000 blank photos would be 50 million.
+    """
+    product = np.unique(product_ids, return_inverse=True)[1]
+    different, first, pattern = np.unique(_as_one(hashes), return_index=True, return_inverse=True)
+    near = near_duplicate_pairs(hashes[first])
+    rows = np.arange(len(hashes))
+    own, own_first, of_row = np.unique(
+        product * len(different) + pattern, return_index=True, return_inverse=True
+    )  # each product's patterns
+    found = [first[near], np.stack([first[pattern], rows], axis=1), np.stack([own_first[of_row], rows], axis=1)]
+    for near_by in (near, near[:, ::-1]):
+        near_by = near_by[np.argsort(near_by[:, 0], kind="stable")]
+        starts = np.searchsorted(near_by[:, 0], np.arange(len(different) + 1))
+        asking, other = _joined(own % len(different), starts)
+        wanted = own[asking] - own[asking] % len(different) + near_by[other, 1]
+        place = np.minimum(np.searchsorted(own, wanted), len(own) - 1)
+        there = own[place] == wanted
+        found.append(np.stack([own_first[asking[there]], own_first[place[there]]], axis=1))
+    pairs = np.sort(np.concatenate(found), axis=1)
+    return np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
+
+
+def _as_one(hashes: np.ndarray) -> np.ndarray:
+    """(N,) each photo's two hashes as one value."""
+    return np.ascontiguousarray(hashes).view([("shape", np.uint64), ("colour", np.uint64)])[:, 0]
+
+
+def _joined(values: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every value's place (M,) beside each of the places (M,) `starts[value]` to `starts[value + 1]`."""
+    counts = np.diff(starts)[values]
+    asking = np.repeat(np.arange(len(values)), counts)
+    nth = np.arange(len(asking)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return asking, starts[values[asking]] + nth
+
+
 def product_groups(product_ids: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """(N,) the group of each photo's product: products joined wherever two of their photos are a pair.
 
