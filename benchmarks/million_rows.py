@@ -2,13 +2,14 @@
 
     python benchmarks/million_rows.py OUT [ROWS]
 
-Draws 160 products at 96 px with seed 0 and writes OUT/catalog.csv and .parquet: ROWS (1,000,000) rows, five for two
-products. They share the few hundred photos: every row has an id of its own, which leads to a photo by one of many
-links to their folder. `dup_group` and `near_dup_within` are given, for otherwise every product would be near-identical
-to all others. Every stage runs in a process of its own, and is printed with the seconds it took and the process's
-greatest resident memory in MB, imports included. `hashes` looks for near-identical photos among ROWS random hashes
-whose lowest 20 bits are the same, of which every tenth is near another and a hundredth are of blank photos. `train`
-takes 30 steps at batch 64 with the recipe `demo`'s method, on views of 32 px by one thread.
+Draws 160 products at 96 px with seed 0 and writes OUT/catalog.csv and .parquet: ROWS (1,000,000) rows, five for
+two products. They share the few hundred photos: every row has an id of its own, which leads to a photo by one
+of many links to their folder. `dup_group` and `near_dup_within` are given, for otherwise every product would be
+near-identical to all others. Every stage runs in a process of its own, and is printed with the seconds it took
+and the process's greatest resident memory in MB, imports included. `hashes` looks for near-identical photos
+among ROWS random hashes whose lowest 20 bits are the same, of which every tenth is near another and a hundredth
+are of blank photos. `train` takes 30 steps at batch 64 with the recipe `demo`'s method, on views of 32 px by
+one thread.
 """
 
 import json
