@@ -179,6 +179,8 @@ def test_a_failed_pack_is_continued_behind_its_last_part(begun, later, form, tmp
     packed = pack(shop, 64)
     assert sorted(int(path.stem) for path in read) == list(range(8, 15))
     assert list(own_cache.glob(f"*.{form}")) == [store]
+    lengths = packed._lengths if form == "jpegs" else [packed.pixels(row).size for row in range(15)]
+    assert store.stat().st_size == sum(lengths)
     for row, photo in enumerate(shop.photos):
         wanted = read_photo(photo.path, 64)
         assert packed.pixels(row).shape == wanted.shape
