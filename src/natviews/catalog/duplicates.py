@@ -93,14 +93,13 @@ def telling_pairs(product_ids: np.ndarray, hashes: np.ndarray) -> np.ndarray:
         product * len(different) + pattern, return_index=True, return_inverse=True
     )  # each product's patterns
     found = [first[near], np.stack([first[pattern], rows], axis=1), np.stack([own_first[of_row], rows], axis=1)]
-    for near_by in (near, near[:, ::-1]):
-        near_by = near_by[np.argsort(near_by[:, 0], kind="stable")]
-        starts = np.searchsorted(near_by[:, 0], np.arange(len(different) + 1))
-        asking, other = _joined(own % len(different), starts)
-        wanted = own[asking] - own[asking] % len(different) + near_by[other, 1]
-        place = np.minimum(np.searchsorted(own, wanted), len(own) - 1)
-        there = own[place] == wanted
-        found.append(np.stack([own_first[asking[there]], own_first[place[there]]], axis=1))
+    # Near patterns of one product: beside every first of a pair, the second is looked for.
+    starts = np.searchsorted(near[:, 0], np.arange(len(different) + 1))
+    asking, other = _joined(own % len(different), starts)
+    wanted = own[asking] - own[asking] % len(different) + near[other, 1]
+    place = np.minimum(np.searchsorted(own, wanted), len(own) - 1)
+    there = own[place] == wanted
+    found.append(np.stack([own_first[asking[there]], own_first[place[there]]], axis=1))
     pairs = np.sort(np.concatenate(found), axis=1)
     return np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
 
