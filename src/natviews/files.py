@@ -18,7 +18,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     where the disk is full or the folder cannot be written.
     """
     path = Path(path)
-    try:
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
@@ -32,6 +32,13 @@ def whole_file(path: Path) -> Iterator[Path]:
             _sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Raises NatviewsError, in one sentence, where the block cannot write `path`: a full disk, a closed folder."""
+    try:
+        yield
     except OSError as error:
         raise _explained(error, path) from error
 

@@ -17,12 +17,14 @@ class NatviewsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One row of a catalogue. `id` is the `image` value as the user wrote it, `path` where it lies."""
+    """One row of a catalogue. `id` is the `image` value as the user wrote it, `path` where it lies: a file's
+    path, or a URL as text.
+    """
 
     id: str
     product_id: str
     product_type: str
-    path: Path
+    path: Path | str
 
 
 @dataclass(frozen=True, slots=True)

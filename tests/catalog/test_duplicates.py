@@ -13,6 +13,7 @@ from natviews.catalog.duplicates import (
     perceptual_hashes,
     product_groups,
     repeated_photos,
+    telling_pairs,
 )
 
 
@@ -150,3 +151,46 @@ def test_the_later_photo_of_a_pair_within_a_product_is_the_repeat():
     pairs = np.array([[0, 2], [1, 3], [2, 6], [4, 6]])
     assert repeated_photos(PRODUCTS, pairs).tolist() == [False, False, False, True, False, False, True]
     assert not repeated_photos(PRODUCTS, pairs[[0, 3]]).any()
+
+
+def test_hashes_that_are_much_alike_are_compared_as_well():
+    rng = np.random.default_rng(5)
+    hashes = random_hashes(5)
+    hashes[:, 0] &= ~np.uint64(2**30 - 1)  # as of a shop all of whose photos are framed alike
+    assert near_duplicate_pairs(hashes).tolist() == by_looking_at_all(hashes)
+    lone = rng.integers(0, 2**34, (300, 1), dtype=np.uint64) << np.uint64(30)
+    lone = np.concatenate([lone, lone[:, [0]]], axis=1)
+    assert near_duplicate_pairs(lone).tolist() == by_looking_at_all(lone)
+
+
+def some_products(hashes: np.ndarray, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.array([f"{i}" for i in rng.integers(0, (8, 40, 250)[seed % 3], len(hashes))])
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_fewer_pairs_tell_the_same_groups_and_repeated_photos_as_all(seed):
+    rng = np.random.default_rng(seed)
+    hashes = random_hashes(seed)
+    hashes = rng.permutation(np.concatenate([hashes, hashes[rng.integers(0, len(hashes), 200)]]))
+    products = some_products(hashes, seed)
+    every, some = near_duplicate_pairs(hashes), telling_pairs(products, hashes)
+    assert {tuple(pair) for pair in some.tolist()} < {tuple(pair) for pair in every.tolist()}
+    assert product_groups(products, some).tolist() == product_groups(products, every).tolist()
+    repeated = repeated_photos(products, every)
+    assert repeated_photos(products, some).tolist() == repeated.tolist()
+    assert repeated.any() and not repeated.all()
+
+
+def test_as_many_pairs_as_photos_tell_of_photos_that_are_all_alike():
+    products = np.array([f"{i // 4}" for i in range(20_000)])
+    pairs = telling_pairs(products, np.full((20_000, 2), 7, np.uint64))
+    assert len(pairs) < 2 * 20_000
+    assert len(np.unique(product_groups(products, pairs))) == 1
+    assert repeated_photos(products, pairs).reshape(-1, 4).tolist() == [[False, True, True, True]] * 5000
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_photo_or_two_may_have_no_pairs(count):
+    hashes = np.array([[0, 0], [2**40 - 1, 0]], np.uint64)[:count]
+    assert telling_pairs(np.array(["a", "b"])[:count], hashes).shape == (0, 2)

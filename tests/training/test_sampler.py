@@ -184,3 +184,54 @@ def test_a_catalogue_that_says_no_types_is_of_one_and_another_columns_absence_is
     assert [len(batch) for batch in batches] == [6, 6]
     with pytest.raises(NatviewsError, match="no column 'shpo'"):
         PairSampler(catalog, pairing="natural", batch=6, seed=0, within="shpo")
+
+
+def groups_by_products(catalog):
+    """Each group's products' rows, going through the products one by one; groups as their first products come."""
+    fresh = catalog.column("near_dup_within") != "1"
+    group_of = dict(zip(catalog.product_ids.tolist(), catalog.column("dup_group").tolist(), strict=True))
+    groups = {}
+    for name, rows in catalog.products.items():
+        if fresh[rows].any():
+            groups.setdefault(group_of[name], []).append(rows[fresh[rows]].tolist())
+    return list(groups.values())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_groups_are_those_of_going_through_the_products(seed):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, 5, 60).tolist()
+    near = {(p, v) for p, count in enumerate(counts) for v in range(count) if rng.random() < 0.3}
+    mixed = shop(counts, groups=[f"g{i}" for i in rng.integers(0, 40, 60)], near=near)
+    catalog = mixed.take(rng.permutation(len(mixed)))
+    expected = groups_by_products(catalog)
+    sampler = PairSampler(catalog, pairing="natural", batch=4, seed=0)
+    groups = sampler._groups
+    found = [
+        [groups.photos[groups.starts[p] : groups.starts[p + 1]].tolist() for p in range(first, last)]
+        for first, last in zip(groups.products[:-1], groups.products[1:], strict=True)
+    ]
+    assert found == expected
+    assert groups.first_rows.tolist() == [group[0][0] for group in expected]
+    assert sampler.share_with_two == np.mean([len(rows) > 1 for group in expected for rows in group])
+
+
+DRAWN = [
+    (2, (9,), (7, 8), ((11, 3), (12, 0))),
+    (0, (13,), (14, 12), ((5, 1), (9, 2))),
+    (1, (3,), (), ((12, 0), (8, 2))),
+    (3, (11, 10), (), ((9, 2), (1, 0))),
+]
+
+
+def test_draws_are_what_they_were():
+    """Taken when groups were lists: a seed goes on giving the same training."""
+    catalog = shop([3, 1, 2, 4, 2, 3], groups=list("abbcda"), near={(3, 0)})
+    drawn = PairSampler(catalog, pairing="both", batch=4, seed=3, companions=2).draw(1)
+    assert [(d.product, d.rows, d.siblings, d.others) for d in drawn] == DRAWN
+
+
+def test_only_near_copies_are_too_few():
+    catalog = shop([1, 1, 1], near={(0, 0), (1, 0), (2, 0)})
+    with pytest.raises(NatviewsError, match="at least two products"):
+        PairSampler(catalog, pairing="natural", batch=4, seed=0)

@@ -1,8 +1,10 @@
 from natviews.catalog.catalog import Catalog, Photos, Statistics
-from natviews.catalog.decode import BadPhoto, decode, read_photo
+from natviews.catalog.decode import BadPhoto, decode
 from natviews.catalog.generated import generate_catalog, generate_marketplaces
-from natviews.catalog.packed import PackedPhotos, Quarantined, content_key, pack, write_quarantine
+from natviews.catalog.packed import PackedPhotos, Quarantined, pack, write_quarantine
+from natviews.catalog.places import content_key
 from natviews.catalog.prepared import Preparation, read_prepared
+from natviews.catalog.reading import read_photo
 from natviews.catalog.splits import with_split
 
 __all__ = [

@@ -10,7 +10,9 @@ from typing import overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 
+from natviews.catalog.places import place_of
 from natviews.catalog.tables import REQUIRED, read_table
 from natviews.config import did_you_mean
 from natviews.types import NatviewsError, Photo
@@ -18,6 +20,8 @@ from natviews.types import NatviewsError, Photo
 SPLITS = ("train", "val", "test")
 MAX_NAMED = 3
 """How many offenders an error names: enough to find the fault, few enough to read."""
+DIGESTED = 65_536
+"""Rows that are joined into one text at a time."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Catalog:
     """Photos of products. Immutable; every selection is a new catalogue.
 
     `table` has the columns `image` (the photo's id: unique, as the user wrote it) and `product_id`, then
-    any others, all text with '' for nothing; `folder` is what the image paths are relative to.
+    any others, all text with '' for nothing; `folder` is what the image paths are relative to. An image may
+    also be a URL that fsspec can read (`s3://`, `gs://`, `https://`); nothing is fetched before it is packed.
     """
 
     table: pa.Table
@@ -50,9 +55,12 @@ class Catalog:
                 raise NatviewsError(f"The catalogue has no column {name!r}; {did_you_mean(name, known)}")
         if not len(self.table):
             raise NatviewsError(f"The catalogue in {self.folder} has no rows.")
-        _check_ids(self.ids, self.product_ids)
-        if "split" in self.table.column_names:
-            _check_splits(self.column("split"), self.product_ids)
+        for name in REQUIRED:
+            _check_given(name, self.text(name))
+        _check_unique(self.text("image"))
+        if self.has("split"):
+            _check_split_names(self.text("split"))
+            _check_not_parted(self)
 
     @classmethod
     def open(cls, path: str | Path, *, encoding: str = "utf-8") -> "Catalog":
@@ -74,10 +82,28 @@ class Catalog:
 
     def column(self, name: str) -> np.ndarray:
         """A column as text (N,). Raises NatviewsError with the nearest name if there is none."""
+        return self._column(name).to_numpy(zero_copy_only=False).astype(str)
+
+    def text(self, name: str) -> pa.ChunkedArray:
+        """The same column as Arrow holds it: for a million rows a tenth of the memory, and as much faster."""
+        column = self._column(name)
+        if not pa.types.is_string(column.type) or column.null_count:
+            return pa.chunked_array([pa.array(self.column(name), pa.string())])
+        return pa.compute.ascii_rtrim(column, "\0")  # numpy's text cannot end in null characters
+
+    def numbers(self, name: str) -> np.ndarray:
+        """(N,) int64: each value of a column as its place, from 0, in the alphabetical order of the values."""
+        coded = self.text(name).dictionary_encode().unify_dictionaries()
+        names = coded.chunk(0).dictionary.to_numpy(zero_copy_only=False).astype(str)
+        place = np.empty(len(names), np.int64)
+        place[np.argsort(names)] = np.arange(len(names))
+        return place[np.concatenate([chunk.indices.to_numpy() for chunk in coded.chunks])]
+
+    def _column(self, name: str) -> pa.ChunkedArray:
         if name not in self.table.column_names:
             hint = did_you_mean(name, self.table.column_names)
             raise NatviewsError(f"The catalogue has no column {name!r}; {hint}")
-        return self.table.column(name).to_numpy(zero_copy_only=False).astype(str)
+        return self.table.column(name)
 
     def has(self, name: str) -> bool:
         """Whether there is such a column."""
@@ -108,9 +134,10 @@ class Catalog:
     @cached_property
     def products(self) -> dict[str, np.ndarray]:
         """Product id -> row numbers of its photos, in the order of the catalogue."""
-        order = np.argsort(self.product_ids, kind="stable")
-        names, starts = np.unique(self.product_ids[order], return_index=True)
-        return dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True))
+        numbers = self.numbers("product_id")
+        order = np.argsort(numbers, kind="stable")
+        starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+        return dict(zip(self.product_ids[order[starts]].tolist(), np.split(order, starts[1:]), strict=True))
 
     def take(self, rows: np.ndarray) -> "Catalog":
         """The catalogue of some rows: a boolean mask (N,) or row numbers."""
@@ -145,8 +172,10 @@ class Catalog:
         """
         names = [name for name in (*REQUIRED, "product_type", "split") if self.has(name)]
         digest = hashlib.sha256("\x1f".join(names).encode())
-        for row in zip(*(self.column(name) for name in names), strict=True):
-            digest.update("\x1f".join(row).encode() + b"\x1e")
+        rows = pa.table({name: self.text(name) for name in names})
+        for batch in rows.to_batches(DIGESTED):
+            joined = pa.compute.binary_join_element_wise(*batch.columns, "\x1f").to_pylist()
+            digest.update("".join(f"{row}\x1e" for row in joined).encode())
         return digest.hexdigest()
 
     def statistics(self) -> Statistics:
@@ -181,7 +210,8 @@ class Photos(Sequence[Photo]):
             return [self[i] for i in range(*row.indices(len(self)))]
         catalog = self._catalog
         image = str(catalog.ids[row])
-        return Photo(image, str(catalog.product_ids[row]), str(catalog.product_types[row]), catalog.folder / image)
+        path = place_of(image, catalog.folder)
+        return Photo(image, str(catalog.product_ids[row]), str(catalog.product_types[row]), path)
 
     def __iter__(self) -> Iterator[Photo]:
         return (self[row] for row in range(len(self)))
@@ -191,38 +221,52 @@ def _without_repeats(table: pa.Table) -> pa.Table:
     """Without the rows that say again what an earlier row said: the same photo of the same product."""
     if not all(name in table.column_names for name in REQUIRED):
         return table
-    keys = np.stack([table.column(name).to_numpy(zero_copy_only=False).astype(str) for name in REQUIRED])
-    first = np.unique(keys, axis=1, return_index=True)[1]
+    if pa.compute.count_distinct(pa.compute.ascii_rtrim(table.column("image"), "\0")).as_py() == len(table):
+        return table
+    # The first row of every pair, found by hashing: sorting a million texts takes most of the time of opening.
+    keys = pa.table({name: pa.compute.ascii_rtrim(table.column(name), "\0") for name in REQUIRED})
+    keys = keys.append_column("row", pa.array(np.arange(len(table))))
+    first = keys.group_by(list(REQUIRED)).aggregate([("row", "min")]).column("row_min").to_numpy()
     return table if len(first) == len(table) else table.take(pa.array(np.sort(first)))
 
 
-def _check_ids(ids: np.ndarray, product_ids: np.ndarray) -> None:
-    for name, values in (("image", ids), ("product_id", product_ids)):
-        empty = np.flatnonzero(values == "")
-        if len(empty):
-            raise NatviewsError(f"Row {empty[0] + 1} has no {name} ({len(empty)} in all); every photo needs one.")
-    names, counts = np.unique(ids, return_counts=True)
-    repeated = names[counts > 1]
-    if len(repeated):
-        shown = ", ".join(map(repr, repeated[:MAX_NAMED].tolist()))
-        raise NatviewsError(
-            f"{len(repeated)} values of `image` stand under more than one product ({shown}); a photo is of one "
-            "product, so remove the wrong rows or give the copies files of their own."
-        )
+def _check_given(name: str, values: pa.ChunkedArray) -> None:
+    empty = np.flatnonzero(pa.compute.equal(values, "").to_numpy())
+    if len(empty):
+        raise NatviewsError(f"Row {empty[0] + 1} has no {name} ({len(empty)} in all); every photo needs one.")
 
 
-def _check_splits(splits: np.ndarray, product_ids: np.ndarray) -> None:
-    unknown = sorted(set(splits.tolist()) - set(SPLITS))
+def _check_unique(ids: pa.ChunkedArray) -> None:
+    if pa.compute.count_distinct(ids).as_py() == len(ids):
+        return
+    counts = ids.value_counts()
+    repeated = sorted(counts.filter(pa.compute.greater(counts.field("counts"), 1)).field("values").to_pylist())
+    shown = ", ".join(map(repr, repeated[:MAX_NAMED]))
+    raise NatviewsError(
+        f"{len(repeated)} values of `image` stand under more than one product ({shown}); a photo is of one "
+        "product, so remove the wrong rows or give the copies files of their own."
+    )
+
+
+def _check_split_names(splits: pa.ChunkedArray) -> None:
+    unknown = sorted(set(splits.unique().to_pylist()) - set(SPLITS))
     if unknown:
         raise NatviewsError(
             f"`split` has the value {unknown[0]!r}; {did_you_mean(unknown[0], SPLITS)} "
             "Leave the column out to have the products split."
         )
-    pairs = np.unique(np.stack([product_ids, splits]), axis=1)
-    names, counts = np.unique(pairs[0], return_counts=True)
-    if (counts > 1).any():
-        name = str(names[np.argmax(counts > 1)])
+
+
+def _check_not_parted(catalog: Catalog) -> None:
+    products, splits = catalog.numbers("product_id"), catalog.numbers("split")
+    lowest = np.full(products.max() + 1, len(SPLITS))
+    highest = np.zeros(products.max() + 1, int)
+    np.minimum.at(lowest, products, splits)
+    np.maximum.at(highest, products, splits)
+    parted = np.flatnonzero(lowest != highest)
+    if len(parted):
+        name = str(catalog.product_ids[np.argmax(products == parted[0])])
         raise NatviewsError(
-            f"Product {name!r} is parted between splits ({(counts > 1).sum()} in all); "
+            f"Product {name!r} is parted between splits ({len(parted)} in all); "
             "its photos would leak from training into the test. Give all its photos one split."
         )

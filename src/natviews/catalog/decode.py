@@ -1,7 +1,6 @@
 """Photos as they come from shops, decoded safely: bounded, upright, RGB, 8 bit, over white."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -16,22 +15,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 class BadPhoto(NatviewsError):
     """A photo that cannot be used; its text is the reason, for `quarantine.csv`."""
-
-
-def read_photo(path: Path, longest: int | None = None) -> np.ndarray:
-    """The photo in a file as (H, W, 3) uint8 RGB; longest side at most `longest` px when given.
-
-    Raises BadPhoto with the reason.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadPhoto(f"larger than {MAX_BYTES // 2**20} MB")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise BadPhoto("no such file") from None
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-        raise BadPhoto(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    return decode(data, longest)
 
 
 def decode(data: bytes, longest: int | None = None) -> np.ndarray:

@@ -1,44 +1,43 @@
-"""Photos decoded once into one memory-mapped file, so that no epoch decodes again.
+"""Photos decoded once into one memory-mapped file, so that no epoch reads them from their places again.
 
 A pack is found again by its content: the ids, and each file's size and time of change, as make and git
-take them. When a photo changes, another pack is made.
+take them. When a photo changes, another pack is made; of a URL only the name is known. A file that several rows
+show is in it once. Where pixels would take more room than there is for them, it holds small JPEG files instead.
 """
 
 import csv
-import hashlib
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
 
 from natviews.catalog.catalog import Catalog
-from natviews.catalog.decode import BadPhoto, read_photo
-from natviews.catalog.duplicates import Hashes, perceptual_hashes
+from natviews.catalog.decode import BadPhoto
+from natviews.catalog.duplicates import perceptual_hashes
+from natviews.catalog.places import Files, files_of
 from natviews.catalog.prepared import ROOM, Preparation, limited, prepared
+from natviews.catalog.reading import read_photo
+from natviews.catalog.remote import Unreachable
+from natviews.catalog.stores import LENGTH, Entry, Form, chosen_form, index_of, write_store
 from natviews.files import whole_file
 from natviews.progress import progress
 from natviews.types import NatviewsError, Photo
 
-CHUNK = 256
-FORMAT = "1"
-INDEX = pa.schema(
-    {
-        "offset": pa.int64(),
-        "height": pa.int32(),
-        "width": pa.int32(),
-        "shape_hash": pa.uint64(),
-        "colour_hash": pa.uint64(),
-        "reason": pa.string(),
-    }
-)
-NOTHING: tuple[np.ndarray, Hashes] = (np.empty((0, 0, 3), np.uint8), (0, 0))
-"""What is stored of a photo that cannot be used."""
+REMOTE_THREADS = 16
+"""Threads that read photos where some are at URLs: they mostly wait."""
+AHEAD = 4
+"""Photos per thread that are being read while earlier ones are written."""
+QUALITY = 92
+"""Of photos that are kept as JPEG, their colours in full resolution."""
 
 
 def cache_folder() -> Path:
@@ -59,8 +58,9 @@ class Quarantined:
 class PackedPhotos:
     """The catalogue's readable photos as pixels. Row i of `catalog` is `pixels(i)`, always.
 
-    `catalog` holds the readable photos only; `quarantine` the others with their reasons; `hashes` (N, 2)
-    uint64 are each photo's perceptual hashes of shape (pHash, 64 bits) and colour (42 bits).
+    They lie in the file as pixels, or as JPEG where `_index` has a column `length`: then `pixels` decodes, in the
+    thread that asks. `catalog` holds the readable photos only; `quarantine` the others with their reasons;
+    `hashes` (N, 2) uint64 are each photo's perceptual hashes of shape (pHash, 64 bits) and colour (42 bits).
     """
 
     catalog: Catalog
@@ -74,20 +74,35 @@ class PackedPhotos:
 
     def size(self, row: int) -> tuple[int, int]:
         """(height, width) of a photo in px."""
-        _, height, width = self._places[row]
-        return height, width
+        return int(self._heights[row]), int(self._widths[row])
 
     def pixels(self, row: int) -> np.ndarray:
-        """(H, W, 3) uint8 RGB, read-only, backed by the file."""
-        offset, height, width = self._places[row]
-        return self._store[offset : offset + height * width * 3].reshape(height, width, 3)
+        """(H, W, 3) uint8 RGB, read-only. Raises NatviewsError where a pack of JPEG was damaged."""
+        offset, (height, width) = int(self._offsets[row]), self.size(row)
+        if self._lengths is None:
+            return self._store[offset : offset + height * width * 3].reshape(height, width, 3)
+        decoded = cv2.imdecode(self._store[offset : offset + int(self._lengths[row])], cv2.IMREAD_COLOR)
+        if decoded is None or decoded.shape[:2] != (height, width):
+            raise NatviewsError(f"The pack of photos in {cache_folder()} is damaged; delete it and run again.")
+        pixels = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+        pixels.flags.writeable = False
+        return pixels
 
     @cached_property
-    def _places(self) -> list[tuple[int, int, int]]:
-        """Offset, height and width of every photo: as a list, for Arrow's values are slow one by one."""
-        return list(
-            zip(*(self._index.column(name).to_pylist() for name in ("offset", "height", "width")), strict=True)
-        )
+    def _offsets(self) -> np.ndarray:
+        return self._index.column("offset").to_numpy()
+
+    @cached_property
+    def _heights(self) -> np.ndarray:
+        return self._index.column("height").to_numpy()
+
+    @cached_property
+    def _widths(self) -> np.ndarray:
+        return self._index.column("width").to_numpy()
+
+    @cached_property
+    def _lengths(self) -> np.ndarray | None:
+        return self._index.column(LENGTH).to_numpy() if LENGTH in self._index.column_names else None
 
     def take(self, rows: np.ndarray) -> "PackedPhotos":
         """The packed photos of some rows: a boolean mask (N,) or row numbers. Nothing is copied."""
@@ -103,84 +118,85 @@ class PackedPhotos:
 
 
 def pack(catalog: Catalog, longest: int, preparation: Preparation | None = None) -> PackedPhotos:
-    """Decodes every photo once (or finds that done), longest side at most `longest` px, prepared if asked.
+    """Reads every photo once (or finds that done), longest side at most `longest` px, prepared if asked.
 
     A photo that cannot be used is quarantined with its reason and never stops the run. The perceptual hashes
-    are those of the photos before preparation. Raises NatviewsError where no photo can be used or the cache
-    cannot be written.
+    are those of the photos before preparation. A killed run continues where it was. Photos whose pixels could
+    take more than $NATVIEWS_PACK_GB (40), or than half of the free disk, are kept as JPEG. Raises NatviewsError
+    where no photo can be used, the network is gone, or the cache cannot be written.
     """
-    key = content_key(catalog) + (f"-{preparation.key}" if preparation else "")
-    pixels = cache_folder() / "packed" / f"{key}-{longest}.pixels"
-    index = pixels.with_suffix(".parquet")
-    if not (pixels.exists() and index.exists()):
-        _write(catalog, longest, preparation, pixels, index)
-    table = pa.parquet.read_table(index)
-    reasons = table.column("reason").to_numpy(zero_copy_only=False).astype(str)
-    good = reasons == ""
-    quarantine = [
-        Quarantined(str(catalog.ids[row]), str(catalog.product_ids[row]), str(reasons[row]))
-        for row in np.flatnonzero(~good)
-    ]
+    files = files_of(catalog)
+    name = f"{files.key}{f'-{preparation.key}' if preparation else ''}-{longest}"
+    form, store = chosen_form(cache_folder() / "packed", name, len(files.rows) * longest * longest * 3)
+    if not (store.exists() and index_of(store).exists()):
+        work = _Work(catalog, files, form, longest, preparation)
+        write_store(store, form, work.entries, files.number)
+    index = pa.parquet.read_table(index_of(store))
+    good = pa.compute.equal(index.column("reason"), "").to_numpy()
+    bad = np.flatnonzero(~good)
+    reasons = index.column("reason").take(pa.array(bad)).to_pylist()
+    places = zip(catalog.ids[bad].tolist(), catalog.product_ids[bad].tolist(), reasons, strict=True)
+    quarantine = [Quarantined(*place) for place in places]
     if not good.any():
+        index_of(store).unlink()  # what is at a URL tomorrow has the same name
         raise NatviewsError(
             f"None of the {len(catalog)} photos can be used; the first: {quarantine[0].id}: "
             f"{quarantine[0].reason}. Are the paths relative to {catalog.folder}?"
         )
-    store = np.memmap(pixels, dtype=np.uint8, mode="r")
-    hashes = np.stack([table.column(name).to_numpy() for name in ("shape_hash", "colour_hash")], axis=1)[good]
-    return PackedPhotos(catalog.take(good), hashes, quarantine, store, table.filter(pa.array(good)))
+    hashes = np.stack([index.column(name).to_numpy() for name in ("shape_hash", "colour_hash")], axis=1)
+    packed = PackedPhotos(catalog, hashes, quarantine, np.memmap(store, dtype=np.uint8, mode="r"), index)
+    return packed.take(good) if len(bad) else packed
 
 
-def content_key(catalog: Catalog) -> str:
-    """A name for the photos' content: the files' paths, sizes and times of change."""
-    digest = hashlib.blake2b(FORMAT.encode(), digest_size=16)
-    for photo in catalog.photos:
+@dataclass(frozen=True)
+class _Work:
+    """Making a pack's entries: one for each file behind the catalogue's rows."""
+
+    catalog: Catalog
+    files: Files
+    form: Form
+    longest: int
+    preparation: Preparation | None
+
+    def entries(self, start: int) -> Generator[Entry, None, None]:
+        """Those of the files from number `start` on, in order, by threads, some photos ahead."""
+        photos, rows = self.catalog.photos, self.files.rows
+        threads = REMOTE_THREADS if self.files.remote else os.cpu_count() or 1
+        with (
+            ThreadPoolExecutor(threads) as pool,  # Pillow and OpenCV work without the GIL
+            progress("reading photos", len(rows)) as advance,
+        ):
+            advance(start)
+            waiting: deque[Future[Entry]] = deque()
+            try:
+                for row in [*rows[start:].tolist(), *[None] * AHEAD * threads]:
+                    if row is not None:
+                        waiting.append(pool.submit(self._entry, photos[row]))
+                    if waiting and (row is None or len(waiting) > AHEAD * threads):
+                        yield waiting.popleft().result()
+                        advance()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _entry(self, photo: Photo) -> Entry:
         try:
-            status = photo.path.stat()
-            content = f"{status.st_size} {status.st_mtime_ns}"
-        except (OSError, ValueError):
-            content = "absent"
-        digest.update(f"{photo.path.absolute()}\x1f{content}\x1e".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+            pixels = read_photo(photo.path, ROOM * self.longest if self.preparation else self.longest)
+            # Of the photo as it came: the distances of near-identical photos were chosen on such.
+            hashes = perceptual_hashes(limited(pixels, self.longest))
+            if self.preparation:
+                pixels = prepared(pixels, self.longest, self.preparation)
+        except BadPhoto as bad:
+            return Entry(b"", 0, 0, 0, 0, str(bad), lost=isinstance(bad, Unreachable))
+        data = _as_jpeg(pixels) if self.form is Form.JPEG else pixels.tobytes()
+        height, width = pixels.shape[:2]
+        return Entry(data, height, width, *hashes, "")
 
 
-def _write(catalog: Catalog, longest: int, preparation: Preparation | None, pixels: Path, index: Path) -> None:
-    rows = []
-    offset = 0
-    with whole_file(pixels) as temporary, temporary.open("wb") as file:
-        for photo, (shape_hash, colour_hash), reason in _decoded(catalog, longest, preparation):
-            height, width = photo.shape[:2]
-            rows.append((offset, height, width, shape_hash, colour_hash, reason))
-            file.write(photo.tobytes())
-            offset += photo.size
-    columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), INDEX.types, strict=True)]
-    with whole_file(index) as temporary:  # written after the pixels: its presence says they are whole
-        pa.parquet.write_table(pa.table(columns, schema=INDEX), temporary)
-
-
-def _decoded(
-    catalog: Catalog, longest: int, preparation: Preparation | None
-) -> Iterator[tuple[np.ndarray, Hashes, str]]:
-    photos = catalog.photos
-    with (
-        ThreadPoolExecutor(os.cpu_count()) as pool,  # Pillow decodes without the GIL
-        progress("decoding photos", len(photos)) as advance,
-    ):
-        for start in range(0, len(photos), CHUNK):
-            chunk = photos[start : start + CHUNK]
-            for result in pool.map(lambda photo: _decode_one(photo, longest, preparation), chunk):
-                yield result
-                advance()
-
-
-def _decode_one(photo: Photo, longest: int, preparation: Preparation | None) -> tuple[np.ndarray, Hashes, str]:
-    try:
-        pixels = read_photo(photo.path, ROOM * longest if preparation else longest)
-        # Of the photo as it came: the distances of near-identical photos were chosen on such.
-        hashes = perceptual_hashes(limited(pixels, longest))
-        return prepared(pixels, longest, preparation) if preparation else pixels, hashes, ""
-    except BadPhoto as bad:
-        return *NOTHING, str(bad)
+def _as_jpeg(pixels: np.ndarray) -> bytes:
+    full_colour = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, *full_colour]
+    return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
 def write_quarantine(quarantine: list[Quarantined], path: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from natviews.catalog.decode import BadPhoto, read_photo
+from natviews.catalog.decode import BadPhoto
+from natviews.catalog.reading import read_photo
 
 ROOM = 2
 """A photo that is to be prepared is read this much larger than it is wanted: cropping takes pixels away."""
@@ -26,8 +27,8 @@ class Preparation(Protocol):
         """
 
 
-def read_prepared(path: Path, longest: int, preparation: Preparation | None) -> np.ndarray:
-    """The photo in a file, (H, W, 3) uint8 RGB, prepared; longest side at most `longest` px.
+def read_prepared(path: Path | str, longest: int, preparation: Preparation | None) -> np.ndarray:
+    """The photo in a file or at a URL, (H, W, 3) uint8 RGB, prepared; longest side at most `longest` px.
 
     Raises BadPhoto with the reason, the preparation's included.
     """

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from natviews.catalog.catalog import Catalog
-from natviews.catalog.duplicates import near_duplicate_pairs, product_groups, repeated_photos
+from natviews.catalog.duplicates import product_groups, repeated_photos, telling_pairs
 from natviews.catalog.packed import PackedPhotos
 
 SHARES = {"train": 0.60, "val": 0.15, "test": 0.25}
@@ -19,7 +19,7 @@ def with_groups(packed: PackedPhotos) -> PackedPhotos:
     """
     catalog = packed.catalog
     if not (catalog.has("dup_group") and catalog.has("near_dup_within")):
-        pairs = near_duplicate_pairs(packed.hashes)
+        pairs = telling_pairs(catalog.product_ids, packed.hashes)
         if not catalog.has("dup_group"):
             catalog = catalog.with_column("dup_group", product_groups(catalog.product_ids, pairs))
         if not catalog.has("near_dup_within"):

@@ -47,24 +47,14 @@ class PairSampler:
         companions: int = 0,
         within: str = "",
     ) -> None:
-        fresh = np.flatnonzero(catalog.column("near_dup_within") != "1")
-        products = {
-            name: kept
-            for name, rows in catalog.products.items()
-            if len(kept := np.intersect1d(rows, fresh, assume_unique=True))
-        }
-        group_of = dict(zip(catalog.product_ids.tolist(), catalog.column("dup_group").tolist(), strict=True))
-        groups: dict[str, list[np.ndarray]] = {}
-        for name, rows in products.items():
-            groups.setdefault(group_of[name], []).append(rows)
-        self._groups = list(groups.values())
+        self._groups = _Groups.of(catalog)
         if len(self._groups) < 2:
             raise NatviewsError("Training needs at least two products; the split `train` has fewer.")
         self.batch = min(batch, len(self._groups))
         self.pairing, self.seed, self.views, self.companions = pairing, seed, views, companions
         kinds = _kinds(catalog, within)
-        self._kinds = np.array([kinds[rows[0][0]] for rows in self._groups])
-        self.share_with_two = float(np.mean([len(rows) > 1 for rows in products.values()]))
+        self._kinds = kinds[self._groups.first_rows]
+        self.share_with_two = float(np.mean(np.diff(self._groups.starts) > 1))
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
 
     @property
@@ -88,8 +78,8 @@ class PairSampler:
         """All products in an order whose consecutive batches are each of one kind, as far as they can be."""
         order = rng.permutation(len(self._groups))
         pure, rest = [], []
-        for kind in np.unique(self._kinds):
-            numbers = order[self._kinds[order] == kind]
+        sorted_by_kind = order[np.argsort(self._kinds[order], kind="stable")]
+        for numbers in np.split(sorted_by_kind, np.flatnonzero(np.diff(self._kinds[sorted_by_kind])) + 1):
             whole = len(numbers) // self.batch * self.batch
             pure += np.split(numbers[:whole], whole // self.batch) if whole else []
             rest.append(numbers[whole:])
@@ -102,8 +92,7 @@ class PairSampler:
 
     def _draw_one(self, number: int, key: tuple[int, ...]) -> Draw:
         rng = np.random.default_rng(key)
-        alternatives = self._groups[number]
-        rows = alternatives[rng.integers(len(alternatives))]
+        rows = self._groups.rows(number, rng)
         natural = self.pairing == "natural" or (self.pairing == "both" and rng.random() < 0.5)
         count = min(self.views, len(rows)) if natural else 1
         chosen = rng.choice(rows, size=count, replace=False)
@@ -122,12 +111,55 @@ class PairSampler:
         return replace(drawn, siblings=tuple(int(row) for row in siblings), others=tuple(others))
 
     def _any_photo(self, number: int, rng: np.random.Generator) -> int:
-        rows = self._groups[number][rng.integers(len(self._groups[number]))]
+        rows = self._groups.rows(number, rng)
         return int(rows[rng.integers(len(rows))])
 
 
+@dataclass(frozen=True)
+class _Groups:
+    """Groups of near-identical products, as four arrays: an object for each of a million photos takes minutes.
+
+    Group i has the products `products[i]` to `products[i + 1]`, product j the photos `photos[starts[j]:starts[j +
+    1]]`, rows of the catalogue.
+    """
+
+    products: np.ndarray
+    starts: np.ndarray
+    photos: np.ndarray
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> "_Groups":
+        """Of the photos that are no near-copies; groups in the order of their first products' names."""
+        product, group = catalog.numbers("product_id"), catalog.numbers("dup_group")
+        group_of = np.empty(product.max() + 1, np.int64)
+        group_of[product] = group  # of several the last
+        fresh = np.flatnonzero(catalog.column("near_dup_within") != "1")
+        names, product = np.unique(product[fresh], return_inverse=True)
+        _, first, of_product = np.unique(group_of[names], return_index=True, return_inverse=True)
+        place = np.argsort(np.argsort(first))[of_product]
+        order = np.lexsort((product, place[product]))
+        changed = np.diff(product[order]).astype(bool)
+        starts = np.flatnonzero(np.r_[len(fresh) > 0, changed, len(fresh) > 0])
+        products = np.searchsorted(np.sort(place), np.arange(len(first) + 1))
+        return cls(products, starts, fresh[order])
+
+    def __len__(self) -> int:
+        return len(self.products) - 1
+
+    @property
+    def first_rows(self) -> np.ndarray:
+        """The first photo of each group's first product."""
+        return self.photos[self.starts[self.products[:-1]]]
+
+    def rows(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        """The photos of one of a group's products, each as likely."""
+        product = self.products[number] + rng.integers(self.products[number + 1] - self.products[number])
+        return self.photos[self.starts[product] : self.starts[product + 1]]
+
+
 def _kinds(catalog: Catalog, within: str) -> np.ndarray:
-    """What the products of a batch share, (N,): nothing, a column, or the type, which a catalogue need not say."""
-    if not within:
-        return np.full(len(catalog), "")
-    return catalog.product_types if within == "product_type" else catalog.column(within)
+    """What the products of a batch share, (N,) as numbers: nothing, a column, or the type, which a catalogue need
+    not say."""
+    if not within or (within == "product_type" and not catalog.has(within)):
+        return np.zeros(len(catalog), int)
+    return catalog.numbers(within)

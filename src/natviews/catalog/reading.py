@@ -1,0 +1,36 @@
+"""The bytes of a photo's file, from the disk or a URL, never more than a photo can have."""
+
+from pathlib import Path
+
+import numpy as np
+
+from natviews.catalog.decode import MAX_BYTES, BadPhoto, decode
+from natviews.catalog.places import is_url
+from natviews.catalog.remote import fetched
+
+TOO_LARGE = f"larger than {MAX_BYTES // 2**20} MB"
+
+
+def read_photo(path: Path | str, longest: int | None = None) -> np.ndarray:
+    """The photo in a file or at a URL as (H, W, 3) uint8 RGB; longest side at most `longest` px when given.
+
+    Raises BadPhoto with the reason.
+    """
+    if isinstance(path, str) and is_url(path):
+        data = fetched(path, MAX_BYTES)
+        if len(data) > MAX_BYTES:
+            raise BadPhoto(TOO_LARGE)
+    else:
+        data = _on_disk(Path(path))
+    return decode(data, longest)
+
+
+def _on_disk(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BadPhoto(TOO_LARGE)
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise BadPhoto("no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+        raise BadPhoto(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
