@@ -1,6 +1,7 @@
 from natviews.encoders.describing import describer
 from natviews.encoders.embedding import embed_catalog, encode_file, stored_size
 from natviews.encoders.encoder import CARD, Architecture, Encoder, Precision, described_by
+from natviews.encoders.export import Export, export_encoder
 from natviews.encoders.head import Whitening
 from natviews.encoders.memory import keep_freed_memory
 
@@ -8,12 +9,14 @@ __all__ = [
     "CARD",
     "Architecture",
     "Encoder",
+    "Export",
     "Precision",
     "Whitening",
     "described_by",
     "describer",
     "embed_catalog",
     "encode_file",
+    "export_encoder",
     "keep_freed_memory",
     "stored_size",
 ]

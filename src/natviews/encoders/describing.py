@@ -47,7 +47,7 @@ class _OpenVINO:
         from openvino.frontend import OpConversionFailure
 
         try:
-            model = openvino_model(self._encoder, example)
+            model = openvino_model(_Describing(self._encoder), (example,))
         except OpConversionFailure as error:
             reason = " ".join(str(error).split())[:200]
             warnings.warn(
@@ -74,8 +74,8 @@ class _Describing(nn.Module):
         return self.encoder.wide_features(x)
 
 
-def openvino_model(encoder: "Encoder", example: Tensor) -> Any:
-    """`encoder.wide_features` as an `openvino.Model` for any number of prepared photos of the example's size.
+def openvino_model(module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
+    """A module as an `openvino.Model` in evaluation, for batches of any length of what the examples are.
 
     Raises openvino.frontend.OpConversionFailure where an operation is unknown to it. Its frontend is called
     directly, since `openvino.convert_model` reports its use to its makers.
@@ -83,15 +83,15 @@ def openvino_model(encoder: "Encoder", example: Tensor) -> Any:
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    described = _Describing(encoder).eval()
     with warnings.catch_warnings(), torch.inference_mode():
         # torch.export, which tracing is deprecated for, takes six times as long.
         warnings.filterwarnings("ignore", category=FutureWarning)
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-        traced = torch.jit.trace(described, example, check_trace=False)
+        traced = torch.jit.trace(module.eval(), examples, check_trace=False)
     frontend = FrontEndManager().load_by_framework("pytorch")
-    decoder = TorchScriptPythonDecoder(traced, example_input=(example,))  # it must live until all is converted
+    decoder = TorchScriptPythonDecoder(traced, example_input=examples)  # it must live until all is converted
     model = frontend.convert(frontend.load(decoder))
-    model.reshape([-1, *example.shape[1:]])
+    shapes = zip(model.inputs, examples, strict=True)
+    model.reshape({port: [-1, *example.shape[1:]] for port, example in shapes})
     return model
