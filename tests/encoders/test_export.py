@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+from dataclasses import asdict
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -183,7 +184,7 @@ def test_all_are_written_with_a_card_that_is_true(tmp_path):
     assert written == {"encoder.onnx", "encoder.xml", "encoder.bin", "export.json"}
     card = json.loads((tmp_path / "out" / "export.json").read_text())
     assert card["encoder"] == encoder.digest()
-    assert Architecture(**card["architecture"]) == encoder.architecture
+    assert card["architecture"] == json.loads(json.dumps(asdict(encoder.architecture)))
     assert card["files"] == {
         name: hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest()
         for name in written - {"export.json"}
