@@ -5,6 +5,7 @@ does to them (a cosine of 0.9999 in float32, 0.999 in bfloat16).
 """
 
 import importlib.util
+import sys
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ class _OpenVINO:
         return self._of_size[size](x)
 
     def _converted(self, example: Tensor) -> Describe:
-        import openvino  # here, since it takes a while and few need it
+        openvino = openvino_without_reports()
         from openvino.frontend import OpConversionFailure
 
         try:
@@ -63,6 +64,24 @@ class _OpenVINO:
         return lambda x: torch.from_numpy(compiled(x.contiguous().numpy())[0])
 
 
+def openvino_without_reports() -> Any:
+    """The package openvino, loaded when this is called: it takes a while and few need it.
+
+    Importing it tells its makers so, by `openvino_telemetry`; where that is absent it does without, so here it is
+    absent while openvino is loaded.
+    """
+    hidden = "openvino_telemetry"
+    there = sys.modules.get(hidden)
+    sys.modules[hidden] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        import openvino
+    finally:
+        del sys.modules[hidden]
+        if there is not None:
+            sys.modules[hidden] = there
+    return openvino
+
+
 class _Describing(nn.Module):
     """`wide_features` as the forward pass of a module, which is what can be traced."""
 
@@ -80,6 +99,7 @@ def openvino_model(module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
     Raises openvino.frontend.OpConversionFailure where an operation is unknown to it. Its frontend is called
     directly, since `openvino.convert_model` reports its use to its makers.
     """
+    openvino_without_reports()
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 

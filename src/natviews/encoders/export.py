@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from natviews import __version__
 from natviews.config import choose
-from natviews.encoders.describing import openvino_model
+from natviews.encoders.describing import openvino_model, openvino_without_reports
 from natviews.encoders.encoder import OWN, Encoder, colour_statistics
 from natviews.files import whole_folder
 from natviews.progress import progress
@@ -290,8 +290,7 @@ def _run_onnx(encoder: Encoder, folder: Path, pictures: Pictures) -> list[np.nda
 
 
 def _write_openvino(encoder: Encoder, folder: Path) -> None:
-    import openvino
-
+    openvino = openvino_without_reports()
     model = openvino_model(Graph(encoder), _examples(encoder))
     for port, size in zip(model.inputs, sizes_of(encoder), strict=True):
         port.get_tensor().set_names({_input(size)})
@@ -301,8 +300,7 @@ def _write_openvino(encoder: Encoder, folder: Path) -> None:
 
 
 def _run_openvino(encoder: Encoder, folder: Path, pictures: Pictures) -> list[np.ndarray]:
-    import openvino
-
+    openvino = openvino_without_reports()
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
     compiled = openvino.Core().compile_model(folder / IR[0], "CPU", settings)
     given = compiled(pictures)
