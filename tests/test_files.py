@@ -1,4 +1,4 @@
-"""A file is whole or absent, whatever happens while it is written."""
+"""A file or a folder is whole or absent, whatever happens while it is written."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from natviews.files import whole_file
+from natviews.files import whole_file, whole_folder
 from natviews.types import NatviewsError
 
 OLD = "what stood here before"
@@ -190,3 +190,70 @@ def test_a_killed_process_leaves_the_old_file(old):
         assert process.wait(timeout=10) == -signal.SIGKILL
     assert old.read_text() == OLD
     assert all(path == old or path.suffix == ".tmp" for path in old.parent.iterdir())
+
+
+@pytest.fixture
+def old_folder(tmp_path) -> Path:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "old.txt").write_text(OLD)
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_block_that_ends_well_replaces_the_folder(old_folder):
+    with whole_folder(old_folder) as temporary:
+        (temporary / "new.txt").write_text("new")
+        assert names(old_folder) == ["old.txt"]
+    assert names(old_folder) == ["new.txt"] and only(old_folder)
+
+
+def test_a_new_folder_may_be_read_by_others(tmp_path):
+    with whole_folder(tmp_path / "a" / "b") as temporary:
+        (temporary / "new.txt").touch(0o600)
+    assert names(tmp_path / "a") == ["b"] and names(tmp_path / "a" / "b") == ["new.txt"]
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "a" / "b" / "new.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folders_files_are_synced_before_its_name_changes(old_folder, monkeypatch):
+    seen = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (seen.append(names(old_folder)), real(handle)))
+    with whole_folder(old_folder) as temporary:
+        (temporary / "new.txt").write_text("new")
+    assert seen == [["old.txt"], ["old.txt"], ["new.txt"]]  # the file, its folder, and the folder above
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), KeyboardInterrupt(), SystemExit(1)])
+def test_an_exception_leaves_the_old_folder_and_no_temporary(old_folder, error):
+    with pytest.raises(type(error)), whole_folder(old_folder) as temporary:
+        (temporary / "new.txt").write_text("half")
+        raise error
+    assert names(old_folder) == ["old.txt"] and only(old_folder)
+
+
+def test_a_folder_that_cannot_be_renamed_leaves_the_old_one(old_folder, monkeypatch):
+    real = Path.rename
+
+    def rename(self, target):
+        if self.suffix == ".tmp":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(NatviewsError, match="disk is full") as caught, whole_folder(old_folder) as temporary:
+        (temporary / "new.txt").write_text("new")
+    assert is_one_sentence_about(caught.value, old_folder)
+    assert names(old_folder) == ["old.txt"] and only(old_folder)
+
+
+def test_a_folder_under_a_file_is_explained(tmp_path):
+    (tmp_path / "file").write_text(OLD)
+    path = tmp_path / "file" / "folder"
+    with pytest.raises(NatviewsError, match="cannot be written") as caught, whole_folder(path):
+        pass
+    assert is_one_sentence_about(caught.value, path)

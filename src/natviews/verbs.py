@@ -146,6 +146,23 @@ def embed(
     print(f"{out}" + (f" ({len(bad)} photos in {out.with_name('quarantine.csv')})" if bad else ""))
 
 
+def export(
+    encoder: Annotated[Path, Argument(metavar="ENCODER", help="A run's folder or an encoder's.")],
+    out: Annotated[Path, Argument(metavar="OUT", help="The folder to write; an earlier export is replaced.")],
+    wanted: Annotated[
+        str,
+        Option("--format", help="`timm` (the backbone's weights), `onnx`, `openvino` or `all` of them."),
+    ] = "all",
+) -> None:
+    """Write an encoder for other programs: files that give its vectors of RGB pixels, checked against torch."""
+    from natviews.progress import progress
+
+    with progress("loading torch"):
+        from natviews.encoders import Encoder, export_encoder
+
+    print(export_encoder(Encoder.load(encoder), out, wanted=wanted))
+
+
 def evaluate(
     embeddings: Annotated[Path, Argument(metavar="FILE.parquet", help="What `natviews embed` wrote.")],
     catalog: CatalogPath,
@@ -281,4 +298,4 @@ def _tell(report: "Report", out: Path) -> None:
     print(write_report(report, out))
 
 
-VERBS = (demo, check, views, train, embed, evaluate, search, study, explain)
+VERBS = (demo, check, views, train, embed, export, evaluate, search, study, explain)

@@ -2,6 +2,7 @@ from natviews.encoders.adapters import add_adapters, without_adapters
 from natviews.encoders.describing import describer
 from natviews.encoders.embedding import embed_catalog, encode_file, stored_size
 from natviews.encoders.encoder import CARD, Architecture, Encoder, Precision, described_by
+from natviews.encoders.export import Export, export_encoder
 from natviews.encoders.head import Whitening
 from natviews.encoders.layers import layers_of
 from natviews.encoders.memory import keep_freed_memory
@@ -10,6 +11,7 @@ __all__ = [
     "CARD",
     "Architecture",
     "Encoder",
+    "Export",
     "Precision",
     "Whitening",
     "add_adapters",
@@ -17,6 +19,7 @@ __all__ = [
     "describer",
     "embed_catalog",
     "encode_file",
+    "export_encoder",
     "keep_freed_memory",
     "layers_of",
     "stored_size",

@@ -5,6 +5,7 @@ does to them (a cosine of 0.9999 in float32, 0.999 in bfloat16).
 """
 
 import importlib.util
+import sys
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -43,11 +44,11 @@ class _OpenVINO:
         return self._of_size[size](x)
 
     def _converted(self, example: Tensor) -> Describe:
-        import openvino  # here, since it takes a while and few need it
+        openvino = openvino_without_reports()
         from openvino.frontend import OpConversionFailure
 
         try:
-            model = openvino_model(self._encoder, example)
+            model = openvino_model(_Describing(self._encoder), (example,))
         except OpConversionFailure as error:
             reason = " ".join(str(error).split())[:200]
             warnings.warn(
@@ -63,6 +64,24 @@ class _OpenVINO:
         return lambda x: torch.from_numpy(compiled(x.contiguous().numpy())[0])
 
 
+def openvino_without_reports() -> Any:
+    """The package openvino, loaded when this is called: it takes a while and few need it.
+
+    Importing it tells its makers so, by `openvino_telemetry`; where that is absent it does without, so here it is
+    absent while openvino is loaded.
+    """
+    hidden = "openvino_telemetry"
+    there = sys.modules.get(hidden)
+    sys.modules[hidden] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        import openvino
+    finally:
+        del sys.modules[hidden]
+        if there is not None:
+            sys.modules[hidden] = there
+    return openvino
+
+
 class _Describing(nn.Module):
     """`wide_features` as the forward pass of a module, which is what can be traced."""
 
@@ -74,24 +93,25 @@ class _Describing(nn.Module):
         return self.encoder.wide_features(x)
 
 
-def openvino_model(encoder: "Encoder", example: Tensor) -> Any:
-    """`encoder.wide_features` as an `openvino.Model` for any number of prepared photos of the example's size.
+def openvino_model(module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
+    """A module as an `openvino.Model` in evaluation, for batches of any length of what the examples are.
 
     Raises openvino.frontend.OpConversionFailure where an operation is unknown to it. Its frontend is called
     directly, since `openvino.convert_model` reports its use to its makers.
     """
+    openvino_without_reports()
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    described = _Describing(encoder).eval()
     with warnings.catch_warnings(), torch.inference_mode():
         # torch.export, which tracing is deprecated for, takes six times as long.
         warnings.filterwarnings("ignore", category=FutureWarning)
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-        traced = torch.jit.trace(described, example, check_trace=False)
+        traced = torch.jit.trace(module.eval(), examples, check_trace=False)
     frontend = FrontEndManager().load_by_framework("pytorch")
-    decoder = TorchScriptPythonDecoder(traced, example_input=(example,))  # it must live until all is converted
+    decoder = TorchScriptPythonDecoder(traced, example_input=examples)  # it must live until all is converted
     model = frontend.convert(frontend.load(decoder))
-    model.reshape([-1, *example.shape[1:]])
+    shapes = zip(model.inputs, examples, strict=True)
+    model.reshape({port: [-1, *example.shape[1:]] for port, example in shapes})
     return model

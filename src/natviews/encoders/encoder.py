@@ -99,7 +99,7 @@ class Encoder(nn.Module):
         self.backbone = _backbone(architecture, pretrained)
         self.head: Whitening | None = None
         self.design: Whitening | None = None
-        statistics = _colour_statistics(architecture, self.backbone)
+        statistics = colour_statistics(architecture, self.backbone)
         for name, values in zip(("mean", "std"), statistics, strict=True):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255, persistent=False)
 
@@ -186,7 +186,7 @@ class Encoder(nn.Module):
         self.eval()
         describe = describe or self.describe
         try:
-            pictures = (self._pictures(photo, changed, number) for number, photo in enumerate(photos))
+            pictures = (self.pictures(photo, changed, number) for number, photo in enumerate(photos))
             while batch := list(islice(pictures, BATCH)):
                 looks = [self.prepare(torch.from_numpy(np.stack(look))) for look in zip(*batch, strict=True)]
                 directions = [F.normalize(describe(look).float(), dim=1) for look in looks]
@@ -194,8 +194,11 @@ class Encoder(nn.Module):
         finally:
             self.train(was_training)
 
-    def _pictures(self, photo: np.ndarray, changed: Op | None, number: int) -> list[np.ndarray]:
-        """The photo at each size."""
+    def pictures(self, photo: np.ndarray, changed: Op | None = None, number: int = 0) -> list[np.ndarray]:
+        """A photo (H, W, 3) uint8 RGB as the network sees it: (S, S, 3) uint8 for each size.
+
+        With `changed` it is shown changed by that operation, the same for the same `number`.
+        """
         views = [self.view(photo.shape[:2], size) for size in self.architecture.sizes]
         if changed:
             for view in views:
@@ -296,7 +299,8 @@ def _backbone(architecture: Architecture, pretrained: bool) -> nn.Module:
     return backbone.to(memory_format=torch.channels_last)
 
 
-def _colour_statistics(architecture: Architecture, backbone: nn.Module) -> tuple[Any, Any]:
+def colour_statistics(architecture: Architecture, backbone: nn.Module) -> tuple[Any, Any]:
+    """Mean and standard deviation per RGB channel on a 0..1 scale: the architecture's, else the backbone's own."""
     own = getattr(backbone, "pretrained_cfg", None) or {}
     mean = architecture.mean or own.get("mean") or (0.5, 0.5, 0.5)
     return mean, architecture.std or own.get("std") or (0.5, 0.5, 0.5)

@@ -11,15 +11,13 @@ Algorithm 1 of the paper. The last layer keeps still for the first epoch and gra
 by parameter, as in the official recipe.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from natviews.methods.base import Loss, Method, Progress, Views
 from natviews.methods.distributed import mean_everywhere
-from natviews.methods.parts import by_size, cosine, follow, linear, mlp, teacher_of, width_of
+from natviews.methods.parts import by_size, cosine, entropy, follow, linear, mlp, teacher_of, width_of
 from natviews.types import NatviewsError
 
 
@@ -108,11 +106,6 @@ class DINO(Method):
 
     def after_step(self, progress: Progress) -> None:
         follow(self.teacher, self.student, cosine(self.m, 1.0, progress.fraction))
-
-
-def entropy(p: Tensor) -> Tensor:
-    """The entropy of distributions (..., K) as a share of the most it can be, ln K."""
-    return -(p * p.clamp_min(1e-12).log()).sum(dim=-1) / math.log(p.shape[-1])
 
 
 class PrototypeHead(nn.Module):

@@ -97,3 +97,8 @@ def product(a: Tensor, b: Tensor) -> Tensor:
 def ordered_pairs(count: int) -> list[tuple[int, int]]:
     """(i, j) of different views among `count`: (0, 1) and (1, 0) where there are two."""
     return [(i, j) for i in range(count) for j in range(count) if i != j]
+
+
+def entropy(p: Tensor) -> Tensor:
+    """The entropy of distributions (..., K) as a share of the most it can be, ln K."""
+    return -(p * p.clamp_min(1e-12).log()).sum(dim=-1) / math.log(p.shape[-1])

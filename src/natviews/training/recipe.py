@@ -77,7 +77,8 @@ class Schedule:
             )
         if not 0 <= self.heads_first < self.epochs:
             raise NatviewsError(
-                f"training: heads_first must be 0 to less than all {self.epochs:g} epochs, not {self.heads_first:g}."
+                f"training: heads_first must be 0 to less than all {self.epochs:g} epochs, "
+                f"not {self.heads_first:g}."
             )
         if self.lora < 0:
             raise NatviewsError(f"training: lora must be a rank, or 0 for no adapters, not {self.lora}.")
