@@ -126,6 +126,9 @@ def test_training_ends_when_patience_does(catalog, tmp_path, tiny_settings):
     held_out = [entry["held_out_map@r"] for entry in run.curves() if "held_out_map@r" in entry]
     assert len(held_out) < 13  # all but nothing was learnt
     assert max(held_out) not in held_out[-3:] and max(held_out) == held_out[-4]
+    before = run.curves()
+    shutil.rmtree(run.encoder)  # killed at the very end
+    assert train(catalog, Recipe.load("demo", settings), tmp_path).curves() == before
 
 
 PROGRAM = """

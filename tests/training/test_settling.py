@@ -111,7 +111,7 @@ def test_what_describing_takes_is_left_out_of_the_minutes(catalog, tiny_settings
 
 
 def test_a_few_steps_are_timed_for_real_and_leave_no_trace(catalog, tmp_path, tiny_settings):
-    recipe = tiny(tiny_settings, "training.minutes=0.4")
+    recipe = tiny(tiny_settings, "training.minutes=0.15")
     run = train(catalog, recipe, tmp_path / "timed")
     assert run.is_finished and "minutes allow" in (tmp_path / "timed" / "run.yaml").read_text()
     again = train(catalog, Recipe.load(str(tmp_path / "timed" / "run.yaml")), tmp_path / "again")

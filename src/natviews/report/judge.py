@@ -89,7 +89,7 @@ def evaluate(
     facts |= {"catalogue": packed.catalog.digest, "natviews": embeddings.made_by.version}
     facts |= {"photos without a vector": str(without)}
     if run:
-        facts["recipe"] = run.recipe.to_yaml()
+        facts["recipe"] = run.plan
     return Report(
         title=title,
         metrics=metrics,

@@ -3,7 +3,6 @@
 import copy
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from natviews.training.loader import Batch, batches
 from natviews.training.measuring import HEADLINE, features_of, measure, measure_label_free
 from natviews.training.optimising import hold_encoder, optimiser_of, set_rates
 from natviews.training.processes import ending_together, random_states, set_random_states
-from natviews.training.recipe import Recipe
+from natviews.training.recipe import Recipe, Schedule
 from natviews.training.sampler import PairSampler
 from natviews.types import NatviewsError
 
@@ -35,11 +34,12 @@ ABSURD = 1e8
 SHOWN = ("recall@1", "recall@5", "map@r", "auc", "within", "between")
 
 
-@dataclass(frozen=True)
 class Folder:
-    """What a run writes, and where."""
+    """What a run writes while it trains, and where. Process 0 alone writes."""
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._board = TensorBoardLogger(path, name="tensorboard", version="")
 
     @property
     def checkpoints(self) -> Checkpoints:
@@ -49,9 +49,20 @@ class Folder:
     def best(self) -> Path:
         return self.path / "checkpoints" / "best"
 
-    @property
-    def log(self) -> Path:
-        return self.path / "metrics.jsonl"
+    def log(self, step: int, values: dict[str, float]) -> None:
+        """Adds a line to `metrics.jsonl`, and the same to TensorBoard."""
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        self._board.log_metrics(values, step)
+
+    def forget_log_after(self, step: int) -> None:
+        """Leaves what was logged before a checkpoint: losses of steps done, measurements up to it."""
+        log, kept = self.path / "metrics.jsonl", []
+        if step and log.exists():
+            lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+            entries = [(line, json.loads(line)) for line in lines if line.endswith("\n")]  # a kill may leave half
+            kept = [line for line, entry in entries if entry["step"] < step + ("loss" not in entry)]
+        log.write_text("".join(kept), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -76,12 +87,11 @@ def fit(
     sampler = sampler_of(recipe, train.catalog, shared_by=fabric.world_size)
     steps = max(1, round(schedule.epochs * sampler.steps_per_epoch))
     measured = {round((i + 1) * steps / schedule.measures) for i in range(schedule.measures)}
-    log = TensorBoardLogger(out, name="tensorboard", version="")
     with progress("setting up"):
         method, optimiser = set_up(fabric, recipe, start)
         begun, best = _resume(fabric, folder, method.module, optimiser)
     if begun == 0:
-        best = _measure(fabric, log, folder, method.module, held_out, 0, best)
+        best = _measure(fabric, folder, method.module, held_out, 0, best)
     saved_at, watch = time.monotonic(), Watch(steps)
     on_device = schedule.render == "device" or (schedule.render == "auto" and fabric.device.type != "cpu")
     stream = batches(
@@ -89,7 +99,7 @@ def fit(
         sampler,
         policy,
         start=begun,
-        stop=steps,
+        stop=begun if _lost_patience(schedule, best) else steps,
         threads=schedule.threads,
         accelerator=fabric.device if on_device else None,
         share=(fabric.global_rank, fabric.world_size),
@@ -103,12 +113,13 @@ def fit(
             figures = step_once(fabric, method, optimiser, recipe, batch, now, watch)
             taken = time.perf_counter() - asked
             figures |= {"seconds": taken, "waiting": waited / taken}  # the latter: the share without views
-            _log(fabric, log, folder, step, figures)
+            if fabric.is_global_zero:
+                folder.log(step, figures)
             advance(note=f"loss {figures['loss']:.3f}, held-out {HEADLINE} {best.value:.3f}")
             done = step + 1
             if done in measured:
-                best = _measure(fabric, log, folder, method.module, held_out, done, best)
-            over = done == steps or 0 < schedule.patience <= best.since
+                best = _measure(fabric, folder, method.module, held_out, done, best)
+            over = done == steps or _lost_patience(schedule, best)
             late = time.monotonic() - saved_at > CHECKPOINT_SECONDS
             if done in measured or over or fabric.broadcast(late):
                 _save(fabric, folder, method.module, optimiser, done, best)
@@ -118,6 +129,10 @@ def fit(
             asked = time.perf_counter()
     fabric.barrier()  # the best encoder is whole
     return without_adapters(_kept(method.module)) if held_out is None else Encoder.load(folder.best)
+
+
+def _lost_patience(schedule: Schedule, best: Best) -> bool:
+    return 0 < schedule.patience <= best.since
 
 
 def sampler_of(recipe: Recipe, catalog: Catalog, *, shared_by: int = 1) -> PairSampler:
@@ -207,13 +222,7 @@ def _check_sane(name: str, value: Tensor, step: int) -> None:
 
 
 def _measure(
-    fabric: Fabric,
-    log: TensorBoardLogger,
-    folder: Folder,
-    method: Method,
-    held_out: PackedPhotos | None,
-    step: int,
-    best: Best,
+    fabric: Fabric, folder: Folder, method: Method, held_out: PackedPhotos | None, step: int, best: Best
 ) -> Best:
     """Process 0 measures the encoder on held-out products and keeps it if it is the best; all learn of it."""
     if held_out is None:
@@ -224,19 +233,12 @@ def _measure(
         result: Retrieval = measure(features, held_out.catalog)
         means = {name: float(result.values[name].mean()) for name in SHOWN}
         means |= measure_label_free(features, held_out.catalog)
-        _log(fabric, log, folder, step, {f"held_out_{name}": value for name, value in means.items()})
+        folder.log(step, {f"held_out_{name}": value for name, value in means.items()})
         better = means[HEADLINE] > best.value
         if better:
             encoder.save(folder.best, card={"step": step, **means})
         best = Best(means[HEADLINE]) if better else replace(best, since=best.since + 1)
     return fabric.broadcast(best)
-
-
-def _log(fabric: Fabric, log: TensorBoardLogger, folder: Folder, step: int, values: dict[str, float]) -> None:
-    if fabric.is_global_zero:
-        with folder.log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
-        log.log_metrics(values, step)
 
 
 def _save(fabric: Fabric, folder: Folder, method: Method, optimiser: Any, step: int, best: Best) -> None:
@@ -261,22 +263,9 @@ def _resume(fabric: Fabric, folder: Folder, method: Method, optimiser: Any) -> t
         optimiser.load_state_dict(state["optimiser"])
         set_random_states(fabric, state["rng"])
     if fabric.is_global_zero:
-        steps = 0 if state is None else state["step"]
-        kept = [line for line in _lines(folder.log) if _belongs(json.loads(line), steps)] if steps else []
-        folder.log.write_text("".join(kept), encoding="utf-8")
+        folder.forget_log_after(0 if state is None else state["step"])
     fabric.barrier()
     return (0, Best()) if state is None else (state["step"], Best(state["best"], state["since"]))
-
-
-def _belongs(entry: dict[str, float], steps_done: int) -> bool:
-    """Whether a log entry is from before a checkpoint: losses of steps done, measurements up to it."""
-    return entry["step"] < steps_done + ("loss" not in entry)
-
-
-def _lines(path: Path) -> Iterator[str]:
-    if path.exists():
-        with path.open(encoding="utf-8") as file:
-            yield from (line for line in file if line.endswith("\n"))  # a kill may leave half a line
 
 
 def fastest_precision(encoder: Encoder, *, size: int, batch: int = 64) -> Precision:

@@ -53,6 +53,11 @@ class Run:
     def recipe(self) -> Recipe:
         return Recipe.load(str(self.folder / "run.yaml"))
 
+    @property
+    def plan(self) -> str:
+        """`run.yaml`: the recipe with nothing left open, and why it is as it is."""
+        return (self.folder / "run.yaml").read_text(encoding="utf-8")
+
     def curves(self) -> list[dict[str, float]]:
         """What was logged, step by step."""
         log = self.folder / "metrics.jsonl"
