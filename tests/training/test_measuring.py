@@ -12,6 +12,7 @@ from natviews.training.measuring import (
     judging_of,
     measure,
     measure_label_free,
+    measure_through_heads,
 )
 
 
@@ -109,3 +110,33 @@ def test_changed_queries_ask_while_what_is_to_be_found_is_not_changed():
     assert np.array_equal(own.rows, asked.rows)
     assert asked.values["recall@1"].mean() < own.values["recall@1"].mean()
     assert np.array_equal(measure(plain, catalog, queries=plain).values["map@r"], own.values["map@r"])
+
+
+def mean(values):
+    return float(values.values["map@r"].mean())
+
+
+def test_what_a_head_mends_is_not_held_against_an_encoder():
+    """The better encoder without a head is the worse one with it, which is how it will be used."""
+    catalog = shop(products=80)
+    mendable, plain = vectors(catalog, 3.0), vectors(catalog, 0.0)
+    plain += 0.2 * np.random.default_rng(5).normal(size=plain.shape).astype(np.float32)  # no direction's fault
+    plain /= np.linalg.norm(plain, axis=1, keepdims=True)
+    assert mean(measure(mendable, catalog)) < mean(measure(plain, catalog)) - 0.1
+    assert measure_through_heads(mendable, catalog) > measure_through_heads(plain, catalog) + 0.1
+
+
+def test_no_product_is_seen_through_a_head_that_was_fitted_on_it():
+    """In more dimensions than photos a head that knows the products makes anything of noise."""
+    catalog = shop(products=40)
+    noise = np.random.default_rng(0).normal(size=(len(catalog), 200)).astype(np.float32)
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    assert measure_through_heads(noise, catalog) < 0.1
+    itself = Known(catalog, noise)
+    assert max(choose_head(itself, itself).tried.values()) > 0.5
+
+
+def test_where_a_half_has_no_natural_views_the_features_are_judged_as_they_are():
+    catalog = shop(products=40, near={(p, v) for p in range(40) for v in (1, 2) if p != 3})
+    found = vectors(catalog, 1.0)
+    assert measure_through_heads(found, catalog) == mean(measure(found, catalog))

@@ -123,7 +123,7 @@ def test_after_a_damaged_checkpoint_the_one_before_leads_to_the_same_end(run, ca
 def test_training_ends_when_patience_does(catalog, tmp_path, tiny_settings):
     settings = [*tiny_settings, "training.lr=1e-9", "training.measures=12", "training.patience=3"]
     run = train(catalog, Recipe.load("demo", settings), tmp_path)
-    held_out = [entry["held_out_map@r"] for entry in run.curves() if "held_out_map@r" in entry]
+    held_out = [entry["held_out_choice"] for entry in run.curves() if "held_out_choice" in entry]
     assert len(held_out) < 13  # all but nothing was learnt
     assert max(held_out) not in held_out[-3:] and max(held_out) == held_out[-4]
     before = run.curves()

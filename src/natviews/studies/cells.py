@@ -150,7 +150,7 @@ def _judged(cell: Cell, catalog: Catalog, folder: Path) -> Judged:
     encoder = Encoder.load(run.encoder)
     curves = run.curves()
     steps = [entry for entry in curves if "loss" in entry]
-    held_out = [(entry["held_out_map@r"], -entry["step"]) for entry in curves if "held_out_map@r" in entry]
+    held_out = [(entry["held_out_choice"], -entry["step"]) for entry in curves if "held_out_choice" in entry]
     kept = -max(held_out)[1] / len(steps)  # of equal ones the first was kept
     answers = _answers(features_of(encoder, packed, "features"), packed, encoder.head)
     return Judged(answers, sum(entry["seconds"] for entry in steps), kept)

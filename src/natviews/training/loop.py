@@ -21,7 +21,13 @@ from natviews.progress import progress
 from natviews.training.checkpoints import Checkpoints
 from natviews.training.collapse import Watch
 from natviews.training.loader import Batch, batches
-from natviews.training.measuring import HEADLINE, features_of, measure, measure_label_free
+from natviews.training.measuring import (
+    HEADLINE,
+    features_of,
+    measure,
+    measure_label_free,
+    measure_through_heads,
+)
 from natviews.training.optimising import hold_encoder, optimiser_of, set_rates
 from natviews.training.processes import ending_together, random_states, set_random_states
 from natviews.training.recipe import Recipe, Schedule
@@ -91,7 +97,7 @@ def fit(
         method, optimiser = set_up(fabric, recipe, start)
         begun, best = _resume(fabric, folder, method.module, optimiser)
     if begun == 0:
-        best = _measure(fabric, folder, method.module, held_out, 0, best)
+        best = _measure(fabric, recipe, folder, method.module, held_out, 0, best)
     saved_at, watch = time.monotonic(), Watch(steps)
     on_device = schedule.render == "device" or (schedule.render == "auto" and fabric.device.type != "cpu")
     stream = batches(
@@ -118,7 +124,7 @@ def fit(
             advance(note=f"loss {figures['loss']:.3f}, held-out {HEADLINE} {best.value:.3f}")
             done = step + 1
             if done in measured:
-                best = _measure(fabric, folder, method.module, held_out, done, best)
+                best = _measure(fabric, recipe, folder, method.module, held_out, done, best)
             over = done == steps or _lost_patience(schedule, best)
             late = time.monotonic() - saved_at > CHECKPOINT_SECONDS
             if done in measured or over or fabric.broadcast(late):
@@ -222,9 +228,18 @@ def _check_sane(name: str, value: Tensor, step: int) -> None:
 
 
 def _measure(
-    fabric: Fabric, folder: Folder, method: Method, held_out: PackedPhotos | None, step: int, best: Best
+    fabric: Fabric,
+    recipe: Recipe,
+    folder: Folder,
+    method: Method,
+    held_out: PackedPhotos | None,
+    step: int,
+    best: Best,
 ) -> Best:
-    """Process 0 measures the encoder on held-out products and keeps it if it is the best; all learn of it."""
+    """Process 0 measures the encoder on held-out products and keeps it if it is the best; all learn of it.
+
+    The best as it will be used: through a head where the recipe asks for one.
+    """
     if held_out is None:
         return best
     if fabric.is_global_zero:
@@ -232,12 +247,15 @@ def _measure(
         features = features_of(encoder, held_out, "measuring")
         result: Retrieval = measure(features, held_out.catalog)
         means = {name: float(result.values[name].mean()) for name in SHOWN}
-        means |= measure_label_free(features, held_out.catalog)
+        choice = means[HEADLINE]
+        if "identity" in recipe.heads:
+            choice = measure_through_heads(features, held_out.catalog)
+        means |= {"choice": choice, **measure_label_free(features, held_out.catalog)}
         folder.log(step, {f"held_out_{name}": value for name, value in means.items()})
-        better = means[HEADLINE] > best.value
+        better = choice > best.value
         if better:
             encoder.save(folder.best, card={"step": step, **means})
-        best = Best(means[HEADLINE]) if better else replace(best, since=best.since + 1)
+        best = Best(choice) if better else replace(best, since=best.since + 1)
     return fabric.broadcast(best)
 
 

@@ -13,6 +13,7 @@ from natviews.types import Embeddings, Provenance
 from natviews.views.ops import Jitter, Op
 
 SHRINKAGES = (0.05, 0.1, 0.3, 0.5, 0.8)
+FEW_SHRINKAGES = (0.1, 0.5)
 HEADLINE = "map@r"
 """What checkpoints and heads are chosen by: recall@1 is half decided by near-equal photos."""
 
@@ -56,6 +57,30 @@ def measure(
     made_by = Provenance(row, catalog.digest)
     embeddings = Embeddings(catalog.ids, catalog.product_ids, vectors, made_by)
     return retrieval(embeddings, judging_of(catalog), row=row, queries=queries)
+
+
+def measure_through_heads(features: np.ndarray, catalog: Catalog) -> float:
+    """MAP@R of features (N, D) as they will be used: each half of the products through a head fitted on the other.
+
+    The best over no head and a few shrinkages. What training does to features and what the head does to them are
+    not independent: on eight real shops a fine-tune that lost .005 without a head gained .04 with one. Where a
+    half has no natural views, no head is tried.
+    """
+    _, group = np.unique(catalog.column("dup_group"), return_inverse=True)
+    halves = [np.flatnonzero(group % 2 == half) for half in (0, 1)]
+    parts = [Known(catalog.take(rows), features[rows]) for rows in halves]
+    if not all(has_natural_views(part.catalog) for part in parts):
+        return float(measure(features, catalog).values[HEADLINE].mean())
+    found: dict[float | None, list[np.ndarray]] = {None: [], **{shrinkage: [] for shrinkage in FEW_SHRINKAGES}}
+    for part, other in (parts, parts[::-1]):
+        fresh = other.catalog.column("near_dup_within") != "1"
+        for shrinkage, values in found.items():
+            vectors = part.features
+            if shrinkage is not None:
+                products = other.catalog.product_ids[fresh]
+                vectors = Whitening.fit(other.features[fresh], products, shrinkage=shrinkage).vectors(vectors)
+            values.append(measure(vectors, part.catalog).values[HEADLINE])
+    return max(float(np.concatenate(values).mean()) for values in found.values())
 
 
 def measure_label_free(features: np.ndarray, catalog: Catalog) -> dict[str, float]:
