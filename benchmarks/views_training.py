@@ -17,6 +17,7 @@ from natviews.catalog import Catalog, generate_catalog, pack, with_split
 from natviews.encoders import Encoder, stored_size
 from natviews.training import Recipe, Run
 from natviews.training.loop import fastest_precision, fit
+from natviews.training.processes import launched
 
 SIZE, LOCALS = 96, 6
 BEFORE = 2
@@ -41,7 +42,7 @@ def trained(folder: Path, products: int, chosen: Recipe) -> Recipe:
     packed = with_split(pack(catalog, stored_size(SIZE), chosen.encoder.prepared_by()))
     settled = chosen.with_precision(fastest_precision(Encoder.create(chosen.encoder), size=SIZE))
     (folder / "run").mkdir()
-    fit(settled, Encoder.create(settled.encoder), packed, None, folder / "run")
+    fit(launched(), settled, Encoder.create(settled.encoder), packed, None, folder / "run")
     return settled
 
 
