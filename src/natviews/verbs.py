@@ -101,7 +101,9 @@ def train(
     ] = None,
     epochs: Annotated[float | None, Option(help="Train for so many passes over the products,")] = None,
     steps: Annotated[int | None, Option(min=1, help="or for so many steps,")] = None,
-    minutes: Annotated[float | None, Option(help="or for as long as this, all included.")] = None,
+    minutes: Annotated[
+        float | None, Option(help="or for as long as this, all included; a run that goes on keeps its length.")
+    ] = None,
     encoding: Encoding = "utf-8",
 ) -> None:
     """Train an encoder on the catalogue's own photos. Run again, it resumes."""

@@ -34,6 +34,10 @@ def test_a_run_leaves_what_it_promises(run, catalog):
     entries = run.curves()
     assert [e["step"] for e in entries if "loss" in e] == list(range(12))
     assert [e["step"] for e in entries if "held_out_map@r" in e] == [0, 6, 12]
+    chosen = {e["step"]: e["held_out_choice"] for e in entries if "held_out_choice" in e}
+    assert chosen != {e["step"]: e["held_out_map@r"] for e in entries if "held_out_map@r" in e}  # through a head
+    card = json.loads((run.folder / "checkpoints" / "best" / "encoder.json").read_text())["card"]
+    assert card["step"] == max(chosen, key=chosen.get)
     figures = ("rankme", "alpha_req", "lidar")
     assert [e["step"] for e in entries if all(f"held_out_{name}" in e for name in figures)] == [0, 6, 12]
     best = json.loads((run.folder / "checkpoints" / "best" / "encoder.json").read_text())["card"]
@@ -66,6 +70,8 @@ def test_an_encoder_gets_the_heads_that_are_asked_for_alone(catalog, tmp_path, t
     encoder = Encoder.load(run.encoder)
     card = json.loads((run.encoder / "encoder.json").read_text())["card"]
     assert encoder.head is None and encoder.design is None
+    for entry in run.curves():  # and is chosen as it will be used
+        assert entry.get("held_out_choice") == entry.get("held_out_map@r")
     assert card["held_out"]["map@r"] > 0 and "head_map@r_by_shrinkage" not in card
 
 

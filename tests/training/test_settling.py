@@ -76,6 +76,8 @@ def test_steps_are_as_many_as_given_and_the_reason_is_written_down(catalog, tmp_
     settled = yaml.safe_load(text)["training"]
     assert settled["steps"] == 0 and settled["epochs"] == pytest.approx(5 / 3)
     assert train(catalog, recipe, tmp_path).recipe == run.recipe  # and again it is the same run
+    with pytest.raises(NatviewsError, match="another recipe.*epochs"):
+        train(catalog, tiny(tiny_settings, "training.steps=6"), tmp_path)
 
 
 def test_minutes_become_epochs_once(catalog, tmp_path, tiny_settings, monkeypatch):

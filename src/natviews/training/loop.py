@@ -3,6 +3,7 @@
 import copy
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from natviews.training.measuring import (
     measure_through_heads,
 )
 from natviews.training.optimising import hold_encoder, optimiser_of, set_rates
-from natviews.training.processes import ending_together, random_states, set_random_states
+from natviews.training.processes import random_states, set_random_states
 from natviews.training.recipe import Recipe, Schedule
 from natviews.training.sampler import PairSampler
 from natviews.types import NatviewsError
@@ -89,7 +90,6 @@ def fit(
     """
     keep_freed_memory()
     schedule, folder = recipe.training, Folder(out)
-    policy = recipe.policy()
     sampler = sampler_of(recipe, train.catalog, shared_by=fabric.world_size)
     steps = max(1, round(schedule.epochs * sampler.steps_per_epoch))
     measured = {round((i + 1) * steps / schedule.measures) for i in range(schedule.measures)}
@@ -99,18 +99,9 @@ def fit(
     if begun == 0:
         best = _measure(fabric, recipe, folder, method.module, held_out, 0, best)
     saved_at, watch = time.monotonic(), Watch(steps)
-    on_device = schedule.render == "device" or (schedule.render == "auto" and fabric.device.type != "cpu")
-    stream = batches(
-        train,
-        sampler,
-        policy,
-        start=begun,
-        stop=begun if _lost_patience(schedule, best) else steps,
-        threads=schedule.threads,
-        accelerator=fabric.device if on_device else None,
-        share=(fabric.global_rank, fabric.world_size),
-    )
-    with ending_together(fabric), progress("training", steps) as advance:
+    stop = begun if _lost_patience(schedule, best) else steps
+    stream = batches_of(fabric, recipe, train, sampler, start=begun, stop=stop)
+    with progress("training", steps) as advance:
         advance(begun)
         asked = time.perf_counter()
         for step, batch in enumerate(stream, start=begun):
@@ -162,6 +153,24 @@ def sampler_of(recipe: Recipe, catalog: Catalog, *, shared_by: int = 1) -> PairS
             f"to a multiple, such as {max(1, sampler.batch // shared_by) * shared_by}."
         )
     return sampler
+
+
+def batches_of(
+    fabric: Fabric, recipe: Recipe, train: PackedPhotos, sampler: PairSampler, *, start: int, stop: int
+) -> Iterator[Batch]:
+    """This process's part of the batches of some steps, rendered where the recipe says."""
+    schedule = recipe.training
+    on_device = schedule.render == "device" or (schedule.render == "auto" and fabric.device.type != "cpu")
+    return batches(
+        train,
+        sampler,
+        recipe.policy(),
+        start=start,
+        stop=stop,
+        threads=schedule.threads,
+        accelerator=fabric.device if on_device else None,
+        share=(fabric.global_rank, fabric.world_size),
+    )
 
 
 def set_up(fabric: Fabric, recipe: Recipe, start: Encoder) -> tuple[Any, Any]:

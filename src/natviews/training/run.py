@@ -25,7 +25,7 @@ from natviews.training.measuring import (
     has_natural_views,
     measure,
 )
-from natviews.training.processes import launched
+from natviews.training.processes import ending_together, launched
 from natviews.training.recipe import Head, Recipe
 from natviews.training.settling import epochs_within, with_epochs
 from natviews.types import NatviewsError
@@ -70,7 +70,14 @@ def train(catalog: Catalog, recipe: Recipe, out: Path, *, reasons: Sequence[str]
     `reasons` why the recipe is as it is are kept in `run.yaml`. Run again with the same arguments it continues, or
     finds that it has finished. Raises NatviewsError where `out` holds a run of another recipe or catalogue.
     """
-    began, run, fabric = time.monotonic(), Run(out), launched(some_rest=recipe.training.heads_first > 0)
+    began, fabric = time.monotonic(), launched(some_rest=recipe.training.heads_first > 0)
+    with ending_together(fabric):
+        return _train(fabric, catalog, recipe, Run(out), began, reasons)
+
+
+def _train(
+    fabric: Fabric, catalog: Catalog, recipe: Recipe, run: Run, began: float, reasons: Sequence[str]
+) -> Run:
     with fabric.rank_zero_first():  # the others find what process 0 made
         packed = with_split(pack(catalog, stored_size(max(recipe.encoder.sizes)), recipe.encoder.prepared_by()))
     recipe = _settle(fabric, run, recipe, packed, began, reasons)
@@ -80,10 +87,10 @@ def train(catalog: Catalog, recipe: Recipe, out: Path, *, reasons: Sequence[str]
     start = Encoder.create(recipe.encoder, weights=recipe.weights, seed=recipe.training.seed)
     with fabric.rank_zero_first():
         if not (run.start / CARD).exists():
-            write_quarantine(packed.quarantine, out / "quarantine.csv")
+            write_quarantine(packed.quarantine, run.folder / "quarantine.csv")
             _finish(start, learn, held_out, run.start, {"pretrained": recipe.weights is not None})
     start.head = None
-    trained = fit(fabric, recipe, start, learn, held_out, out)
+    trained = fit(fabric, recipe, start, learn, held_out, run.folder)
     with fabric.rank_zero_first():
         if not run.is_finished:
             _finish(trained, learn, held_out, run.encoder, _card(recipe, learn, packed), recipe.heads)
@@ -106,16 +113,19 @@ def _settle(
     fabric: Fabric, run: Run, recipe: Recipe, packed: PackedPhotos, began: float, reasons: Sequence[str]
 ) -> Recipe:
     """Writes `run.yaml` with every choice in it, or checks that it is the same run as before."""
-    path, asked = run.folder / "run.yaml", recipe.training
+    path, asked, said = run.folder / "run.yaml", recipe.training, list(reasons)
+    if asked.steps:
+        learn = packed.catalog.part("train")
+        recipe = with_epochs(recipe, asked.steps / sampler_of(recipe, learn).steps_per_epoch)
+        said.append(f"epochs: {asked.steps} steps")
     if fabric.broadcast(path.exists()):
         earlier = run.recipe
         recipe = recipe.with_precision(earlier.encoder.precision if asked.precision == "auto" else asked.precision)
-        if asked.minutes or asked.steps:
+        if asked.minutes:  # how many epochs they allow depends on the hour: it keeps those that it began with
             recipe = with_epochs(recipe, earlier.training.epochs)
         header = path.read_text(encoding="utf-8").split("\n", 1)[0]
         _refuse_other(run, earlier.to_yaml(), recipe.to_yaml(), header, _header(packed))
         return recipe
-    said = list(reasons)
     if asked.precision == "auto":
         with progress("timing float32 and bfloat16"):
             precision = fastest_precision(Encoder.create(recipe.encoder), size=recipe.policy().size)
@@ -127,10 +137,6 @@ def _settle(
         epochs, reason = epochs_within(fabric, recipe, packed, began)
         recipe = with_epochs(recipe, epochs)
         said.append(reason)
-    elif asked.steps:
-        learn = packed.catalog.part("train")
-        recipe = with_epochs(recipe, asked.steps / sampler_of(recipe, learn).steps_per_epoch)
-        said.append(f"epochs: {asked.steps} steps")
     if fabric.is_global_zero:
         with whole_file(path) as temporary:
             lines = [_header(packed), *(f"# {reason}" for reason in said), recipe.to_yaml()]

@@ -17,8 +17,7 @@ from natviews.encoders import Encoder, stored_size
 from natviews.methods import Progress
 from natviews.progress import progress
 from natviews.training.collapse import Watch
-from natviews.training.loader import batches
-from natviews.training.loop import sampler_of, set_up, step_once
+from natviews.training.loop import batches_of, sampler_of, set_up, step_once
 from natviews.training.measuring import features_of, has_natural_views
 from natviews.training.recipe import Recipe
 from natviews.types import NatviewsError
@@ -119,15 +118,7 @@ def _seconds_per_step(fabric: Fabric, recipe: Recipe, encoder: Encoder, learn: P
     sampler = sampler_of(recipe, learn.catalog, shared_by=fabric.world_size)
     method, optimiser = set_up(fabric, recipe, encoder)
     untimed, timed = TRIED
-    stream = batches(
-        learn,
-        sampler,
-        recipe.policy(),
-        start=0,
-        stop=untimed + timed,
-        threads=recipe.training.threads,
-        share=(fabric.global_rank, fabric.world_size),
-    )
+    stream = batches_of(fabric, recipe, learn, sampler, start=0, stop=untimed + timed)
     seconds = []
     asked = time.monotonic()
     for step, batch in enumerate(stream):
