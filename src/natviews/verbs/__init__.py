@@ -1,0 +1,12 @@
+"""The product: one function per command, files in, files out. What a verb does, the Python API does.
+
+Imports are inside the verbs: `natviews search` must answer before torch could even be loaded.
+"""
+
+from natviews.verbs.catalogs import check, views
+from natviews.verbs.demo import demo
+from natviews.verbs.encoders import embed, export, train
+from natviews.verbs.finding import search
+from natviews.verbs.judging import evaluate, explain, study
+
+VERBS = (demo, check, views, train, embed, export, evaluate, search, study, explain)

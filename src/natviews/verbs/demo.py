@@ -1,0 +1,26 @@
+"""The whole job with nothing given."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from natviews.verbs.arguments import Out, Seed, generated
+from natviews.verbs.encoders import embed, train
+from natviews.verbs.judging import evaluate
+
+
+def demo(
+    out: Out = Path("runs/demo"),
+    products: Annotated[int, Option(min=20, help="How many products to generate.")] = 900,
+    seed: Seed = 0,
+) -> None:
+    """Generate a catalogue, train an encoder, match and report: the whole job in minutes, with nothing given."""
+    catalog = generated(out / "catalog", products=products, seed=seed, size=256)
+    train(catalog, out=out / "run", recipe="demo", settings=[f"training.seed={seed}"])
+    embed(out / "run", catalog, out=out / "embeddings.parquet")
+
+    from natviews.matching import match_file
+
+    match_file(out / "embeddings.parquet", catalog, out / "matches.parquet")
+    evaluate(out / "embeddings.parquet", catalog, out=out)

@@ -1,0 +1,84 @@
+"""Judging: one encoder's embeddings, many encoders in a study, and what the words mean."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from natviews.verbs.arguments import CatalogPath, Encoding, Out, generated, opened, tell
+
+
+def evaluate(
+    embeddings: Annotated[Path, Argument(metavar="FILE.parquet", help="What `natviews embed` wrote.")],
+    catalog: CatalogPath,
+    out: Out = Path("evaluation"),
+    split: Annotated[str, Option(help="Which part is judged: train, val, test.")] = "test",
+    query: Annotated[str | None, Option(metavar="COLUMN=VALUE", help="Who asks, in a slice of its own.")] = None,
+    gallery: Annotated[str | None, Option(metavar="COLUMN=VALUE", help="Who may be found in that slice.")] = None,
+    within: Annotated[str | None, Option(metavar="COLUMN", help="A query's gallery shares its value.")] = None,
+    by: Annotated[str | None, Option(metavar="COLUMN", help="Also judge each value of the column.")] = None,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Judge embeddings beside a histogram, the untrained and the frozen encoder: metrics.json, report.html."""
+    from natviews.index import read_embeddings
+    from natviews.progress import progress
+
+    vectors = read_embeddings(embeddings)
+    with progress("loading torch"):
+        from natviews.report.judge import Slices, evaluate_file
+
+    slices = Slices(within, by, _condition(query), _condition(gallery))
+    report = evaluate_file(vectors, opened(catalog, encoding), split=split, slices=slices)
+    tell(report, out)
+
+
+def study(
+    name: Annotated[str, Argument(metavar="STUDY", help="Which study: `methods`.")],
+    catalog: Annotated[Path | None, Argument(metavar="[CATALOG]", help="Else one is generated.")] = None,
+    out: Out = Path("study"),
+    seeds: Annotated[int, Option(min=1, help="How many seeds everything is trained with.")] = 3,
+    only: Annotated[list[str] | None, Option(metavar="METHOD", help="Only this method; may be repeated.")] = None,
+    epochs: Annotated[int, Option(min=1, help="How long each is trained.")] = 25,
+    products: Annotated[int, Option(min=20, help="How many products to generate.")] = 900,
+    workers: Annotated[int, Option(min=1, help="How many are trained at once, each in its process.")] = 1,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Train and judge every method with natural and with augmented views: tables. Run again, it continues."""
+    from natviews.config import choose
+    from natviews.progress import progress
+
+    with progress("loading torch"):
+        from natviews.studies import STUDIES
+
+    carry_out = choose(name, STUDIES, "study")
+    drawn = out / f"catalog-{products}" / "catalog.csv"  # it is written last: where it is, the photos are
+    if not (catalog or drawn.exists()):
+        generated(drawn.parent, products=products, seed=0, size=128)
+    command = shlex.join(["natviews", *sys.argv[1:]])
+    photos = opened(catalog or drawn, encoding)
+    print(carry_out(photos, out, seeds=seeds, only=only or (), epochs=epochs, workers=workers, command=command))
+
+
+def explain(
+    name: Annotated[str, Argument(help="A method, view policy, operation, metric or recipe.")] = "",
+) -> None:
+    """Say what a method, view policy, operation, metric or recipe is, and where its code is."""
+    from natviews.progress import progress
+
+    with progress("loading torch"):
+        from natviews.report.explanations import explanation
+
+    print(explanation(name))
+
+
+def _condition(text: str | None) -> tuple[str, str] | None:
+    from natviews.types import NatviewsError
+
+    if text is None:
+        return None
+    column, equals, value = text.partition("=")
+    if not equals:
+        raise NatviewsError(f"{text!r} is not of the form COLUMN=VALUE.")
+    return column, value
