@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from natviews.catalog.generated.marks import OUR_SHOPS, THEIR_SHOPS
-from natviews.views import marks
-from natviews.views.marks import POOLS, mark, plan
+from natviews.views.marks import POOLS, lettering, logos, mark, painting, plan
+from natviews.views.marks.plans import contrast
 
 MANY = 1500
 FACES = [face for pool in POOLS.values() for face in pool.faces]
@@ -122,7 +122,7 @@ def test_there_is_text_alone_a_logo_alone_and_both(pool):
 
 @pytest.mark.parametrize(("face", "other"), combinations(FACES, 2))
 def test_every_typeface_looks_its_own_way(face, other):
-    first, second = marks._letters("Shop 42", face), marks._letters("Shop 42", other)
+    first, second = lettering.written("Shop 42", face), lettering.written("Shop 42", other)
     assert first.max() == second.max() == 255
     assert first.shape != second.shape or np.abs(first.astype(int) - second).mean() > 5
 
@@ -131,25 +131,25 @@ def test_every_typeface_looks_its_own_way(face, other):
 def test_letters_are_not_cut_off(face):
     # 'M' and 'p' reach farthest to the left, the right and below: two of them are twice one of them.
     for letter in "Mp":
-        one, two = marks._letters(letter, face), marks._letters(2 * letter, face)
+        one, two = lettering.written(letter, face), lettering.written(2 * letter, face)
         assert two.shape[1] > 1.9 * one.shape[1]
         assert abs(two.shape[0] - one.shape[0]) <= 2
 
 
 @pytest.mark.parametrize(("logo", "other"), combinations(LOGOS, 2))
 def test_every_logo_has_its_own_outline(logo, other):
-    first, second = marks._shape(logo, 1.0) > 128, marks._shape(other, 1.0) > 128
+    first, second = logos.filled(logo, 1.0) > 128, logos.filled(other, 1.0) > 128
     assert (first & second).sum() / (first | second).sum() < 0.95
 
 
 @pytest.mark.parametrize("logo", LOGOS)
 def test_a_logo_bears_its_letter_solid_or_in_outline(logo):
     filled = {
-        solid: marks._logo(replace(PLAIN, logo=logo, initial="", solid=solid)).mean() for solid in (True, False)
+        solid: logos.logo_of(replace(PLAIN, logo=logo, initial="", solid=solid)).mean() for solid in (True, False)
     }
     assert filled[True] > 1.3 * filled[False]
-    lettered = marks._logo(replace(PLAIN, logo=logo, initial="K", solid=False)).astype(int)
-    other = marks._logo(replace(PLAIN, logo=logo, initial="T", solid=False))
+    lettered = logos.logo_of(replace(PLAIN, logo=logo, initial="K", solid=False)).astype(int)
+    other = logos.logo_of(replace(PLAIN, logo=logo, initial="T", solid=False))
     for axis in (0, 1):
         changed = np.flatnonzero(np.abs(lettered - other).max(axis=axis) > 128)
         assert len(changed) and changed.min() > 40 and changed.max() < 152, "the letter stands in the middle"
@@ -168,20 +168,20 @@ def test_no_mark_is_cut_off_at_its_edge(pool):
 def test_a_plate_ends_outside_its_letters(pool):
     for number in range(60):
         drawn = replace(plan(number, pool), finish="flat", plate=POOLS[pool].plates[number % 2])
-        text, logo = marks._lay_out(drawn)
+        text, logo = painting._lay_out(drawn)
         ink = cv2.resize(np.maximum(text, logo), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         ink = np.pad(ink, 10) > 128
-        plate = marks._plate(drawn.plate, ink.shape)
+        plate = painting._plate(drawn.plate, ink.shape)
         assert plate[ink].mean() > 0.99
 
 
 def test_every_finish_is_another_picture():
     text = {"train": plan(2, "train"), "test": plan(2, "test")}
     for pool, drawn in text.items():
-        letters = marks._letters("Shop", POOLS[pool].faces[0])
+        letters = lettering.written("Shop", POOLS[pool].faces[0])
         ink = np.pad(letters, 20).astype(np.float32) / 255
         pictures = {
-            finish: marks._paint(
+            finish: painting._paint(
                 replace(drawn, finish=finish, plate=POOLS[pool].plates[0]), ink, np.zeros_like(ink)
             ).tobytes()
             for finish in POOLS[pool].finishes
@@ -193,7 +193,7 @@ def test_cut_out_letters_show_what_is_behind_them():
     ink = np.zeros((60, 120), np.float32)
     ink[20:40, 40:80] = 1
     drawn = replace(PLAIN, finish="cutout", plate="bar", ink=(200, 30, 40))
-    picture = marks._paint(drawn, ink, np.zeros_like(ink))
+    picture = painting._paint(drawn, ink, np.zeros_like(ink))
     assert picture[30, 60, 3] == 0
     assert picture[30, 20].tolist() == [200, 30, 40, 255]
 
@@ -202,14 +202,14 @@ def test_what_is_bare_has_the_colour_of_the_ink():
     # Or shrinking a white mark would draw grey into its edges.
     ink = np.zeros((60, 120), np.float32)
     ink[20:40, 40:80] = 1
-    picture = marks._paint(replace(PLAIN, finish="flat", plate="", ink=(200, 30, 40)), ink, np.zeros_like(ink))
+    picture = painting._paint(replace(PLAIN, finish="flat", plate="", ink=(200, 30, 40)), ink, np.zeros_like(ink))
     assert picture[0, 0].tolist() == [200, 30, 40, 0]
     assert picture[30, 60].tolist() == [200, 30, 40, 255]
 
 
 def test_the_plate_sets_off_the_ink():
     for ink in ((255, 255, 255), (20, 20, 20), (205, 165, 60)):
-        ground = marks._contrast(ink)
+        ground = contrast(ink)
         assert abs(np.mean(ground) - np.mean(ink)) > 90
 
 
