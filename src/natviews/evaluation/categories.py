@@ -35,19 +35,19 @@ class Suggested:
         """(P,) 1.0 where the listing's label is among the first k, else 0.0."""
         return (self.ranked[:, :k] == self.labels[:, None]).any(axis=1).astype(float)
 
-    def tally(self, row: str) -> Tally:
+    def tally(self, row: str, *, prefix: str = "") -> Tally:
         """`listing_top_1`, `_3` and `_5`: the share of listings whose label is among the first so many; and
         `listing_top_1_balanced`, the mean over the categories."""
         classes, label = np.unique(self.labels, return_inverse=True)
         there = np.eye(len(classes))[label]
-        right = {f"listing_top_{k}": self.first(k) for k in FIRST}
-        counts = np.column_stack([*right.values(), there, there * right["listing_top_1"][:, None]])
+        right = {f"{prefix}listing_top_{k}": self.first(k) for k in FIRST}
+        counts = np.column_stack([*right.values(), there, there * self.first(1)[:, None]])
 
         def figures(sums: np.ndarray) -> dict[str, np.ndarray]:
             support, found = np.split(sums[:, len(right) :], 2, axis=1)
             share = np.divide(found, support, out=np.full(found.shape, np.nan), where=support > 0)
             each = {name: sums[:, place] / support.sum(axis=1) for place, name in enumerate(right)}
-            return each | {"listing_top_1_balanced": np.nanmean(share, axis=1)}
+            return each | {f"{prefix}listing_top_1_balanced": np.nanmean(share, axis=1)}
 
         return Tally(row, self.products, csr_array(counts), figures)
 

@@ -84,6 +84,7 @@ def label_efficiency(
     *,
     probe: str = "linear",
     row: str = "trained",
+    slice: str = "all",
     shares: Sequence[float] = SHARES,
     draws: int = DRAWS,
 ) -> list[Efficiency]:
@@ -103,7 +104,7 @@ def label_efficiency(
         correct = np.stack([PROBES[probe](part, val, test).correct for part in parts])  # (draws, Q)
         each = correct.mean(axis=1)
         name = f"{probe}_accuracy@{100 * share:g}%"
-        [accuracy] = means_with_intervals({name: correct.mean(axis=0)}, products_of(asked), row=row)
+        [accuracy] = means_with_intervals({name: correct.mean(axis=0)}, products_of(asked), row=row, slice=slice)
         labels = len(np.unique(products_of(parts[0])))  # every draw has as many
         found.append(Efficiency(share, labels, accuracy, float(each.min()), float(each.max())))
     return found

@@ -147,7 +147,7 @@ def _best_epoch(
     classes, best, since = np.unique(labels), -1.0, 0
     kept: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for _ in range(EPOCHS):
-        model.partial_fit(features, labels, classes)  # one pass
+        model.partial_fit(features, labels, classes=classes)  # one pass
         accuracy = float((model.predict(held_out) == wanted).mean())
         since += 1
         if accuracy > best:
