@@ -49,7 +49,7 @@ class AttributeReport:
     def lines(self, attribute: str, names: Sequence[str]) -> list[tuple[str, list[str]]]:
         """A table's lines: each row, then each difference, with a figure for each name."""
         rows = dict.fromkeys(m.row for m in self.metrics if m.slice == attribute)
-        return [(row, [_text(self.metric(row, name, attribute)) for name in names]) for row in rows]
+        return [(row, [as_text(self.metric(row, name, attribute)) for name in names]) for row in rows]
 
     def markdown(self) -> str:
         """A table for each attribute and probe."""
@@ -79,7 +79,8 @@ class AttributeReport:
         return folder / "classes.csv"
 
 
-def _text(metric: Metric | None) -> str:
+def as_text(metric: Metric | None) -> str:
+    """.123 [.100, .150], with signs where it is a difference; nothing where it is not defined."""
     if metric is None:
         return ""
     sign = "+" if "-" in metric.row else ""
