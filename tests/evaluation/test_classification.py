@@ -139,6 +139,12 @@ def test_where_no_class_reaches_the_precision_there_is_no_realised_one():
     assert not probed.answered(0.9).any()
 
 
+def test_every_figure_is_explained():
+    from natviews.evaluation import FIGURES
+
+    assert set(values(classification(answers(), np.arange(400), "r"))) == set(FIGURES)
+
+
 def test_no_photos_have_no_figures():
     with pytest.raises(ValueError, match="no photos"):
         classification(by_hand([], [], ["a"], [[1, 0]]), np.empty(0, str), "r").metrics()

@@ -1,5 +1,5 @@
 from natviews.evaluation.categories import Spoilt, Suggested, suggestion_study, suggestions
-from natviews.evaluation.classification import ClassFigures, Probed, classification, per_class
+from natviews.evaluation.classification import FIGURES, ClassFigures, Probed, classification, per_class
 from natviews.evaluation.histogram import colour_histogram
 from natviews.evaluation.intervals import Tally, means_with_intervals
 from natviews.evaluation.label_free import (
@@ -26,6 +26,7 @@ from natviews.evaluation.precision_recall import PRECISIONS, Operating, Threshol
 from natviews.evaluation.probe import Labelled, linear_probe, mlp_probe
 
 __all__ = [
+    "FIGURES",
     "LABEL_FREE",
     "METRICS",
     "PRECISIONS",

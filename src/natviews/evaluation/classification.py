@@ -10,6 +10,24 @@ from natviews.evaluation.intervals import Tally
 from natviews.evaluation.precision_recall import PRECISIONS, Thresholds
 from natviews.types import Metric
 
+FIGURES = {
+    "accuracy": "Share of photos whose most likely label is right.",
+    "balanced_accuracy": "Mean over the classes in test of the share of their photos that is found.",
+    "macro_f1": "Mean over the classes of the harmonic mean of precision and recall, 0 to 1.",
+}
+FIGURES_AT = {
+    "recall@{}": "Share of the photos that is found, class by class, where what is said to be of a class must be "
+    "right {} times in a hundred; thresholds are those of val, and where none is good enough it is 0.",
+    "recall@{}_macro": "The mean of recall@{} over the classes, all alike.",
+    "recall@{}_global": "Share of photos that are answered and right, by one threshold for all classes at which the "
+    "answers on val are right {} times in a hundred; the others are left unanswered.",
+    "recall@{}_oracle": "recall@{} with thresholds of test itself: what better ones could give.",
+    "precision@{}": "How often what was said at the thresholds of recall@{} is right on test.",
+    "precision@{}_global": "How often the answers of recall@{}_global are right on test.",
+}
+FIGURES |= {name.format(at): said.format(at) for at in (90, 95) for name, said in FIGURES_AT.items()}
+"""What each figure says of a classifier's answers."""
+
 
 @dataclass(frozen=True)
 class Probed:
