@@ -196,6 +196,16 @@ def test_all_photos_of_a_product_are_drawn_together():
         assert (ten[name].low, ten[name].high) == pytest.approx((one[name].low, one[name].high))
 
 
+def test_a_class_of_one_photo_does_not_lift_the_mean_over_classes():
+    """A third of the resamples miss it; left out of them, its 0 would not count, and the interval lie too high."""
+    labels = np.array(["a"] * 60 + ["b"] * 60 + ["c"])
+    scores = np.eye(2)[np.r_[np.zeros(60, int), np.ones(60, int), 0]]
+    probed = by_hand(labels, scores, ["a", "b"], np.eye(2))
+    for name in ("balanced_accuracy", "macro_f1", "recall@90_macro"):
+        [metric] = [m for m in classification(probed, np.arange(121), "r").metrics() if m.name == name]
+        assert metric.high == pytest.approx(metric.value, abs=0.02), name
+
+
 def test_the_intervals_cover_the_truth_at_the_stated_rate(monkeypatch):
     """Products with one to four photos that are right together more often than not, with thresholds from val.
 

@@ -37,17 +37,19 @@ class Suggested:
 
     def tally(self, row: str, *, prefix: str = "") -> Tally:
         """`listing_top_1`, `_3` and `_5`: the share of listings whose label is among the first so many; and
-        `listing_top_1_balanced`, the mean over the categories."""
+        `listing_top_1_balanced`, the mean over the categories; one that a resample happens to miss
+        counts there as it does in the whole."""
         classes, label = np.unique(self.labels, return_inverse=True)
         there = np.eye(len(classes))[label]
         right = {f"{prefix}listing_top_{k}": self.first(k) for k in FIRST}
+        whole = (there * self.first(1)[:, None]).sum(axis=0, keepdims=True) / there.sum(axis=0)
         counts = np.column_stack([*right.values(), there, there * self.first(1)[:, None]])
 
         def figures(sums: np.ndarray) -> dict[str, np.ndarray]:
             support, found = np.split(sums[:, len(right) :], 2, axis=1)
-            share = np.divide(found, support, out=np.full(found.shape, np.nan), where=support > 0)
+            share = np.divide(found, support, out=whole.repeat(len(found), axis=0), where=support > 0)
             each = {name: sums[:, place] / support.sum(axis=1) for place, name in enumerate(right)}
-            return each | {f"{prefix}listing_top_1_balanced": np.nanmean(share, axis=1)}
+            return each | {f"{prefix}listing_top_1_balanced": share.mean(axis=1)}
 
         return Tally(row, self.products, csr_array(counts), figures)
 

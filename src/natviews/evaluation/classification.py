@@ -19,8 +19,8 @@ FIGURES_AT = {
     "recall@{}": "Share of the photos that is found, class by class, where what is said to be of a class must be "
     "right {} times in a hundred; thresholds are those of val, and where none is good enough it is 0.",
     "recall@{}_macro": "The mean of recall@{} over the classes, all alike.",
-    "recall@{}_global": "Share of photos that are answered and right, by one threshold for all classes at which the "
-    "answers on val are right {} times in a hundred; the others are left unanswered.",
+    "recall@{}_global": "Share of photos that are answered and right, by one threshold for all classes at which "
+    "the answers on val are right {} times in a hundred; the others are left unanswered.",
     "recall@{}_oracle": "recall@{} with thresholds of test itself: what better ones could give.",
     "precision@{}": "How often what was said at the thresholds of recall@{} is right on test.",
     "precision@{}_global": "How often the answers of recall@{}_global are right on test.",
@@ -92,17 +92,23 @@ def classification(probed: Probed, products: np.ndarray, row: str, *, prefix: st
     and the ones that were answered, as in scikit-learn; and for 90 and 95 % precision, thresholds being `val`'s:
     `recall@90`, class by class, weighted by how many photos a class has; `recall@90_macro`, every class alike;
     `recall@90_global`, by one threshold for all; `precision@90` and `precision@90_global`, what was reached on
-    `test`. A class that never reached the precision has recall 0. `recall@90_oracle` is the first with thresholds
-    from `test` itself: what better ones could give, no result.
+    `test`. A class that never reached the precision has recall 0; one that a resample happens to miss counts there
+    as it does in the whole, since means over ever other classes would lie too high. `recall@90_oracle` is the
+    first with thresholds from `test` itself: what better ones could give, no result.
     """
     names = _all_classes(probed)
     parts, sections = _counts(probed, names)
+    counts = csr_array(hstack(parts))
+
+    def split(sums: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(sections, np.split(sums, len(sections), axis=1), strict=True))
+
+    whole = _of_classes(split(np.asarray(counts.sum(axis=0))[None, :]))
 
     def figures(sums: np.ndarray) -> dict[str, np.ndarray]:
-        of = dict(zip(sections, np.split(sums, len(sections), axis=1), strict=True))
-        return {prefix + name: figure for name, figure in _figures(of).items()}
+        return {prefix + name: figure for name, figure in _figures(split(sums), whole).items()}
 
-    return Tally(row, products, csr_array(hstack(parts)), figures)
+    return Tally(row, products, counts, figures)
 
 
 def per_class(probed: Probed, products: np.ndarray, row: str, *, slice: str = "all") -> list[ClassFigures]:
@@ -154,10 +160,10 @@ def _counts(probed: Probed, names: np.ndarray) -> tuple[list[csr_array], list[st
     return [csr_array(section.astype(float)) for section in sections.values()], list(sections)
 
 
-def _figures(of: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Figures (d,) from sums (d, K) of each section."""
+def _figures(of: dict[str, np.ndarray], whole: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Figures (d,) from sums (d, K) of each section, and from `whole` (1, K) those of classes without photos."""
     total = of["there"].sum(axis=1)
-    each = _of_classes(of)
+    each = {name: np.where(np.isnan(own), whole[name], own) for name, own in _of_classes(of).items()}
     figures = {
         "accuracy": _ratio(of["right"].sum(axis=1), total),
         "balanced_accuracy": _mean(each["recall"]),
