@@ -83,6 +83,19 @@ def test_of_equally_near_photos_the_earlier_is_taken():
     assert neighbours_probe(train, asked, asked, neighbours=(1,)).predicted.tolist() == ["dots"]
 
 
+def test_equally_near_photos_vote_in_their_order_however_many_they_are():
+    labels = np.where(np.arange(400) % 7 < 3, "dots", "checks")
+    train = Labelled(np.tile([1.0, 0], (400, 1)), labels)
+    asked = Labelled(np.array([[1.0, 0]]), np.array(["dots"]))
+    share = (labels[:33] == "dots").mean()
+    assert neighbours_probe(train, asked, asked, neighbours=(33,)).scores[0, 1] == pytest.approx(share)
+
+
+def test_of_equally_good_numbers_of_neighbours_the_smaller_is_taken():
+    parts = [clouds(90, seed=seed, spread=0.05) for seed in range(3)]
+    assert neighbours_probe(*parts, neighbours=(9, 3, 6)).chosen == 3
+
+
 def test_it_abstains_where_neighbours_disagree():
     train, val = clouds(300, seed=0, spread=0.4), clouds(300, seed=1, spread=0.4)
     rng = np.random.default_rng(2)
