@@ -132,7 +132,9 @@ def test_the_command_starts_quickly():
     assert (bare - begun) - (time.perf_counter() - bare) < 0.3
 
 
-@pytest.mark.parametrize("name", ["simclr", "dino", "skill", "identity", "jitter", "recall@1", "lidar", "natural"])
+@pytest.mark.parametrize(
+    "name", ["simclr", "dino", "skill", "identity", "jitter", "recall@1", "recall@90", "lidar", "natural"]
+)
 def test_explain_says_what_it_is_and_where(name):
     done = natviews("explain", name)
     assert done.returncode == 0 and name in done.stdout

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from natviews.evaluation import Labelled, linear_probe, means_with_intervals
-from natviews.evaluation.probe import STRENGTHS
+from natviews.evaluation import Labelled, linear_probe, means_with_intervals, mlp_probe
+from natviews.evaluation.probe import RATES, STRENGTHS, STRONGER, WEAKER
 from natviews.types import NatviewsError
 
 NAMES = np.array(["checks", "dots", "stripes"])
@@ -63,15 +63,15 @@ def test_val_chooses_the_strength():
 
     train, val, test = noisy(60), noisy(900), noisy(900)
     fair, by_heart = linear_probe(train, val, test), linear_probe(train, train, test)
-    assert fair.strength == max(fair.tried, key=fair.tried.get) == max(STRENGTHS)
+    assert fair.chosen == max(fair.tried, key=fair.tried.get) >= max(STRENGTHS)
     assert by_heart.tried[min(STRENGTHS)] == 1.0 > by_heart.tried[max(STRENGTHS)]
-    assert by_heart.strength < fair.strength
+    assert by_heart.chosen < fair.chosen
     assert fair.correct.mean() > by_heart.correct.mean()
 
 
 def test_of_equal_strengths_the_stronger_is_taken():
     probed = linear_probe(*(clouds(90, seed=seed, spread=0.01) for seed in range(3)))
-    assert set(probed.tried.values()) == {1.0} and probed.strength == max(STRENGTHS)
+    assert set(probed.tried.values()) == {1.0} and probed.chosen >= max(STRENGTHS)
 
 
 def test_neither_scale_nor_shift_nor_a_dead_unit_matter():
@@ -101,3 +101,76 @@ def test_one_label_cannot_be_probed(labels):
     part = Labelled(np.zeros((6, 2)), np.array(labels))
     with pytest.raises(NatviewsError, match="two different labels"):
         linear_probe(part, part, part)
+
+
+def test_the_grid_goes_on_while_val_gains():
+    """Three of ten training labels are wrong: the stronger the better, beyond the middle of the grid."""
+    rng = np.random.default_rng(1)
+
+    def faint(count, wrong=0.0):
+        which = rng.integers(0, 2, count)
+        features = 0.5 * (2 * which[:, None] - 1) * (np.arange(40) < 20) + rng.normal(size=(count, 40))
+        return Labelled(features, NAMES[np.where(rng.random(count) < wrong, 1 - which, which)])
+
+    train, val = faint(200, wrong=0.3), faint(2000)
+    probed = linear_probe(train, val, val)
+    assert probed.chosen in STRONGER and set(probed.tried) <= {*STRENGTHS, *STRONGER}
+    assert probed.tried[probed.chosen] == max(probed.tried.values()) == probed.correct.mean()
+    by_heart = linear_probe(train, train, val)
+    assert not set(by_heart.tried) & set(STRONGER) and set(by_heart.tried) - set(STRENGTHS) <= {WEAKER[0]}
+
+
+def test_its_scores_are_scikit_learns_probabilities():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    train, val, test = (clouds(90, seed=seed, spread=0.6) for seed in range(3))
+    probed = linear_probe(train, val, test)
+    scaler = StandardScaler().fit(train.features)
+    model = LogisticRegression(C=1 / (probed.chosen * 90), max_iter=1000)
+    model.fit(scaler.transform(train.features), train.labels)
+    assert probed.scores == pytest.approx(model.predict_proba(scaler.transform(test.features)), abs=1e-3)
+    assert probed.val_scores == pytest.approx(model.predict_proba(scaler.transform(val.features)), abs=1e-3)
+    assert probed.classes.tolist() == NAMES.tolist() and probed.val_labels.tolist() == val.labels.tolist()
+    assert probed.labels.tolist() == test.labels.tolist()
+
+
+def corners(count, *, seed):
+    """Two names on opposite corners of a square: no line parts them."""
+    rng = np.random.default_rng(seed)
+    signs = rng.choice([-1.0, 1.0], (count, 2))
+    noise = rng.normal(0, 0.3, (count, 6))
+    noise[:, :2] += signs
+    return Labelled(noise.astype(np.float32), NAMES[(signs.prod(axis=1) > 0).astype(int)])
+
+
+def test_the_network_reads_what_is_not_linear():
+    parts = [corners(count, seed=seed) for seed, count in enumerate((400, 200, 300))]
+    assert linear_probe(*parts).correct.mean() < 0.65
+    probed = mlp_probe(*parts)
+    assert probed.correct.mean() > 0.9
+    assert probed.chosen in RATES and set(probed.tried) == set(RATES)
+    assert probed.scores.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_networks_best_epoch_on_val_is_kept():
+    """The scores on val are those of the epoch whose accuracy is stated, though training went on after it."""
+    rng = np.random.default_rng(0)
+    parts = [Labelled(rng.normal(size=(120, 10)), rng.choice(NAMES, 120)) for _ in range(3)]
+    probed = mlp_probe(*parts)
+    on_val = (probed.classes[probed.val_scores.argmax(axis=1)] == probed.val_labels).mean()
+    assert on_val == max(probed.tried.values()) == probed.tried[probed.chosen]
+
+
+def test_the_same_seed_gives_the_same_network():
+    parts = [corners(90, seed=seed) for seed in range(3)]
+    one, same, other = (mlp_probe(*parts, seed=seed).scores.tolist() for seed in (0, 0, 1))
+    assert one == same != other
+
+
+def test_a_label_that_train_lacks_and_photos_without_one_are_the_networks_too():
+    train, val, test = (clouds(90, seed=seed, spread=0.05) for seed in range(3))
+    labels = np.where(train.labels == "stripes", "", train.labels)
+    probed = mlp_probe(Labelled(train.features, labels), val, test)
+    assert probed.classes.tolist() == ["checks", "dots"]
+    assert probed.correct.tolist() == (test.labels != "stripes").astype(float).tolist()

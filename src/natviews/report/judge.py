@@ -2,16 +2,15 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from natviews.catalog import Catalog, PackedPhotos, pack, with_split
-from natviews.encoders import Architecture, Encoder, stored_size
-from natviews.evaluation import Judging, Retrieval, colour_histogram, retrieval
-from natviews.progress import progress
+from natviews.encoders import Encoder
+from natviews.evaluation import Judging, Retrieval, retrieval
 from natviews.report.report import Example, Quadrants, Report, Shown
+from natviews.report.rows import aligned, packed_for, rows_of, run_at
 from natviews.training import Run, features_of, has_natural_views, judging_of
 from natviews.types import Embeddings, Metric, NatviewsError, Provenance
 
@@ -69,8 +68,8 @@ def evaluate(
     With the `run` that made them there are the rows `untrained` and, where it began from pretrained
     weights, `frozen` and `frozen+whitening`. Photos without a vector are left out and counted.
     """
-    embeddings, packed, without = _aligned(embeddings, packed)
-    vectors = _rows(embeddings, packed, run)
+    embeddings, packed, without = aligned(embeddings, packed)
+    vectors = rows_of(embeddings, packed, run)
     metrics: list[Metric] = []
     examples: tuple[list[Example], list[Example]] = ([], [])
     for judging, parts in slices.judgings(packed.catalog):
@@ -109,8 +108,8 @@ def evaluate_file(embeddings: Embeddings, catalog: Catalog, *, split: str, slice
     The encoder's run is found where the embeddings say they were made; without it the rows `untrained`
     and `frozen` are left out.
     """
-    run = _run_at(embeddings.made_by.location)
-    packed = with_split(_packed(catalog, run.recipe.encoder) if run else pack(catalog, 256))
+    run = run_at(embeddings.made_by.location)
+    packed = with_split(packed_for(catalog, run.recipe.encoder) if run else pack(catalog, 256))
     packed.catalog.part(split)  # says so where there is no such split
     packed = packed.take(packed.catalog.splits == split)
     return evaluate(embeddings, packed, run=run, slices=slices, title=f"natviews: {catalog.folder.name}, {split}")
@@ -119,7 +118,7 @@ def evaluate_file(embeddings: Embeddings, catalog: Catalog, *, split: str, slice
 def report_on_run(run: Run, catalog: Catalog) -> Report | None:
     """The report on a run's held-out products, or None where there are none to tell apart."""
     encoder = Encoder.load(run.encoder)
-    packed = with_split(_packed(catalog, encoder.architecture))
+    packed = with_split(packed_for(catalog, encoder.architecture))
     rows = packed.catalog.splits == "val"
     if not rows.any() or not has_natural_views(packed.take(rows).catalog):
         return None
@@ -131,58 +130,6 @@ def report_on_run(run: Run, catalog: Catalog) -> Report | None:
     embeddings = Embeddings(ids, products, encoder.through_head(features), made_by, extra)
     title = f"natviews: {catalog.folder.name}, validation"
     return evaluate(embeddings, packed, run=run, slices=Slices(), title=title)
-
-
-def _packed(catalog: Catalog, architecture: Architecture) -> PackedPhotos:
-    """The photos as an encoder of that architecture is shown them."""
-    return pack(catalog, stored_size(max(architecture.sizes)), architecture.prepared_by())
-
-
-def _run_at(location: str) -> Run | None:
-    for folder in (Path(location), Path(location).parent):
-        if location and (folder / "run.yaml").is_file():
-            return Run(folder)
-    return None
-
-
-def _aligned(embeddings: Embeddings, packed: PackedPhotos) -> tuple[Embeddings, PackedPhotos, int]:
-    """Both on the photos that have a vector and pixels, in the catalogue's order, matched by id."""
-    position = {photo_id: row for row, photo_id in enumerate(embeddings.ids.tolist())}
-    rows = np.array([position.get(photo_id, -1) for photo_id in packed.catalog.ids.tolist()])
-    if (rows < 0).all():
-        raise NatviewsError(
-            "None of the photos to judge has a vector in this file; was it made from another catalogue?"
-        )
-    packed = packed.take(rows >= 0)
-    return embeddings.take(rows[rows >= 0]), packed, int((rows < 0).sum())
-
-
-def _rows(embeddings: Embeddings, packed: PackedPhotos, run: Run | None) -> dict[str, np.ndarray]:
-    """Row name -> unit vectors (N, D), the baselines first."""
-    vectors = {"histogram": _histograms(packed)}
-    if run:
-        start = Encoder.load(run.start)
-        untrained = Encoder.create(start.architecture, seed=run.recipe.training.seed)
-        vectors["untrained"] = features_of(untrained, packed, "features of the untrained encoder")
-        if run.recipe.weights:
-            vectors["frozen"] = features_of(start, packed, "features of the frozen encoder")
-            if start.head is not None:
-                vectors["frozen+whitening"] = start.head.vectors(vectors["frozen"])
-    if "features" in embeddings.extra:
-        vectors["trained, no head"] = embeddings.extra["features"]
-    if "design" in embeddings.extra:
-        vectors["trained, design"] = embeddings.extra["design"]
-    vectors["trained"] = embeddings.vectors
-    return vectors
-
-
-def _histograms(packed: PackedPhotos) -> np.ndarray:
-    with progress("colour histograms", len(packed)) as advance:
-        histograms = []
-        for row in range(len(packed)):
-            histograms.append(colour_histogram(packed.pixels(row)))
-            advance()
-    return np.stack(histograms)
 
 
 def _under(embeddings: Embeddings, vectors: np.ndarray) -> Embeddings:

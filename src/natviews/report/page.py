@@ -1,9 +1,8 @@
 """The report's page: one HTML file that needs nothing else, written for whoever looks after the shop."""
 
-import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from markupsafe import Markup
 from natviews.catalog import Statistics
 from natviews.files import whole_file
 from natviews.report import figures
-from natviews.report.report import VERDICT_METRICS, Quadrants, Report, Shown
+from natviews.report.report import VERDICT_METRICS, Quadrants, Report, Shown, write_metrics
 from natviews.types import Metric
 
 SHOWN_TYPES = 12
@@ -113,8 +112,7 @@ class Bar:
 
 def write_report(report: Report, folder: Path) -> Path:
     """Writes `metrics.json` and `report.html`, and returns the page's path."""
-    with whole_file(folder / "metrics.json") as temporary:
-        temporary.write_text(json.dumps([asdict(m) for m in report.metrics], indent=1), encoding="utf-8")
+    write_metrics(report.metrics, folder / "metrics.json")
     with whole_file(folder / "report.html") as temporary:
         temporary.write_text(page(report), encoding="utf-8")
     return folder / "report.html"

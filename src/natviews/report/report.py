@@ -1,10 +1,14 @@
 """The report: figures that convince, with their intervals, and the failures as pictures."""
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from natviews.catalog import Quarantined, Statistics
+from natviews.files import whole_file
 from natviews.types import Metric
 
 VERDICT_METRICS = ("recall@1", "recall@5", "map@r")
@@ -116,3 +120,9 @@ class Report:
             (unclear if not difference.excludes_zero else better if difference.value > 0 else worse).append(said)
         sentences = [f"{opening}: {'; '.join(said)}." for opening, said in openings.items() if said]
         return " ".join(sentences) or "There is no baseline to compare with."
+
+
+def write_metrics(metrics: Sequence[Metric], path: Path) -> None:
+    """Writes figures as JSON: a list of objects with row, name, slice, value, low, high and n."""
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps([asdict(m) for m in metrics], indent=1), encoding="utf-8")

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from natviews.catalog import Quarantined, Statistics
+from natviews.report.attributes import HEADLINES, AttributeReport
 from natviews.report.report import SPOKEN, VERDICT_METRICS, Report
 from natviews.types import Matches
 
@@ -32,6 +33,18 @@ def print_report(report: Report) -> None:
             table.add_row(row, *(str(report.metric(row, name, slice) or "") for name in VERDICT_METRICS))
         OUT.print(table)
         OUT.print(report.verdict(slice), highlight=False)
+
+
+def print_attributes(report: AttributeReport) -> None:
+    """The headline figures of each attribute and probe with their intervals, and the paired differences."""
+    for attribute in report.attributes:
+        for probe in report.probes:
+            table = Table(title=f"{attribute}, {probe} probe", title_justify="left")
+            for heading in ("", *HEADLINES):
+                table.add_column(heading)
+            for row, cells in report.lines(attribute, [f"{probe}_{name}" for name in HEADLINES]):
+                table.add_row(row, *cells)
+            OUT.print(table)
 
 
 def print_statistics(

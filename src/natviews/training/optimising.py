@@ -1,13 +1,14 @@
 """What moves the weights: the optimiser, its groups of parameters, and their rates from step to step."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from timm.optim import Lars
 from torch import nn
 
 from natviews.encoders import Encoder, layers_of
-from natviews.methods import Method, Progress
+from natviews.methods import Progress
 from natviews.methods.parts import cosine
 from natviews.training.recipe import Schedule
 from natviews.types import NatviewsError
@@ -22,7 +23,19 @@ class Kind(NamedTuple):
     distance: int
 
 
-def optimiser_of(method: Method, schedule: Schedule) -> torch.optim.Optimizer:
+class Learner(Protocol):
+    """What is trained around an encoder: a method, or a classifier. See `natviews.methods.Method`."""
+
+    @property
+    def trained(self) -> nn.Module: ...
+
+    @property
+    def constant_rate(self) -> nn.Module | None: ...
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...
+
+
+def optimiser_of(method: Learner, schedule: Schedule) -> torch.optim.Optimizer:
     """The method's trainable parameters, a group of each `Kind`, the encoder's last layer before its first.
 
     Raises NatviewsError where the schedule tells layers apart that the encoder does not, or lets wait an encoder
@@ -45,7 +58,7 @@ def optimiser_of(method: Method, schedule: Schedule) -> torch.optim.Optimizer:
     return torch.optim.AdamW(settings, lr=schedule.lr, fused=True)
 
 
-def _groups(method: Method, schedule: Schedule) -> list[tuple[Kind, list[nn.Parameter]]]:
+def _groups(method: Learner, schedule: Schedule) -> list[tuple[Kind, list[nn.Parameter]]]:
     ours = {id(parameter) for parameter in method.trained.parameters()}
     constant = (
         {id(parameter) for parameter in method.constant_rate.parameters()} if method.constant_rate else set()
@@ -99,7 +112,7 @@ def _share(schedule: Schedule, now: Progress, waits: float) -> float:
     return share
 
 
-def hold_encoder(method: Method, optimiser: Any, schedule: Schedule, now: Progress) -> None:
+def hold_encoder(method: nn.Module, optimiser: Any, schedule: Schedule, now: Progress) -> None:
     """Keeps the encoder as it is while `heads_first` lasts. For every step, after `method.train()`.
 
     Its weights get no gradient, so that what the optimiser averages begins with their own first step. Copies of it

@@ -34,6 +34,39 @@ def evaluate(
     tell(report, out)
 
 
+def probe(
+    embeddings: Annotated[Path, Argument(metavar="FILE.parquet", help="What `natviews embed` wrote.")],
+    catalog: CatalogPath,
+    attribute: Annotated[list[str], Option(metavar="COLUMN", help="What to read off; may be repeated.")],
+    out: Out = Path("probes"),
+    kind: Annotated[
+        list[str] | None, Option(metavar="PROBE", help="Only this: linear, mlp or knn; may be repeated.")
+    ] = None,
+    share: Annotated[
+        list[float] | None,
+        Option(metavar="SHARE", help="Also with so few of the labels, such as 0.01; may be repeated."),
+    ] = None,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Read attributes off embeddings, beside a histogram and frozen encoders: metrics.json, classes.csv."""
+    from natviews.config import choose
+    from natviews.evaluation import PROBES
+    from natviews.index import read_embeddings
+    from natviews.progress import progress
+    from natviews.report.terminal import print_attributes
+
+    for name in kind or ():
+        choose(name, PROBES, "probe")
+    vectors = read_embeddings(embeddings)
+    with progress("loading torch"):
+        from natviews.report.probing import probe_file
+
+    photos = opened(catalog, encoding)
+    report = probe_file(vectors, photos, attribute, probes=kind or tuple(PROBES), shares=share or ())
+    print_attributes(report)
+    print(report.write(out))
+
+
 def study(
     name: Annotated[str, Argument(metavar="STUDY", help="Which study: `methods`.")],
     catalog: Annotated[Path | None, Argument(metavar="[CATALOG]", help="Else one is generated.")] = None,
