@@ -275,8 +275,8 @@ SAID = (
     "encoders of all runs and in the mean of single runs. Regret: what is lost where the encoder that the figure "
     "likes best in a run is taken instead of its best one (which chance helps: it is the best of several noisy "
     "figures), the mean over runs. Near: the share of runs in which that is one point at most. *held-out choice*, "
-    "natural-view MAP@R as seen through a head, is what a run chooses its encoder by. alpha-ReQ counts by how near "
-    "it is to 1. Intervals (95 %) resample runs."
+    "natural-view MAP@R as seen through a head, is what a run chooses its encoder by. alpha-ReQ counts by how "
+    "near it is to 1. Intervals (95 %) resample runs."
 )
 STATISTICS = {"rho": "rho", "rho_in_run": "rho in a run", "regret": "regret", "near": "near"}
 
