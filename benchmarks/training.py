@@ -10,7 +10,7 @@ bfloat16, channels_last, and as many workers as do best in a first turn.
 Every contender is a process of its own that trains without end. One at a time runs; the others stand still, with
 their workers (SIGSTOP), so that nobody fetches ahead while another is timed. An image is a photo with all its
 views. Prints medians over rounds, ratios with their lowest and highest round, and peak memory; about seven minutes
-on two cores. `--quick` takes three, shows that all of it works, and measures badly.
+on two cores. `--quick` takes two, with batches of 8, shows that all of it works, and measures badly.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-SIZE, LOCAL, LOCALS, BATCH = 96, 40, 6, 64
+SIZE, LOCAL, LOCALS = 96, 40, 6
 HIDDEN, BOTTLENECK, OUT, PROTOTYPES = 512, 64, 128, 2048
 """The heads of lightly's examples: SimCLR's 512 to 128, DINO's 512 to 64 to 2,048."""
 EXAMPLE_WORKERS, TUNED_WORKERS = 8, (1, 2, 4)
@@ -42,7 +42,7 @@ GOALS = {"simclr": {SHIPPED: 2.0, TUNED: 1.2}, "dino": {SHIPPED: 2.5, TUNED: 1.5
 PURE = 0.95
 """The share of pure compute that the loop with its views is to reach."""
 LEAST_STEPS = 3
-STARTED_WITHIN = 180
+"""Of a turn."""
 LIBRARIES = ("lightly", "lightning", "numba", "numpy", "pillow", "timm", "torch", "torchvision")
 UNLIKE = (
     "lightly's loops call the network once for each view, natviews once for all views of a size.",
@@ -59,7 +59,7 @@ Step = Callable[[], None]
 # The contenders. Each trains until it is killed.
 
 
-def natviews_loop(catalog: Path, method: str, folder: Path, ended: Step, *, in_memory: bool) -> None:
+def natviews_loop(catalog: Path, method: str, batch: int, folder: Path, ended: Step, *, in_memory: bool) -> None:
     from natviews.catalog import Catalog, pack, with_split
     from natviews.encoders import Encoder, stored_size
     from natviews.methods import Progress
@@ -78,7 +78,7 @@ def natviews_loop(catalog: Path, method: str, folder: Path, ended: Step, *, in_m
             "method": {"name": method, **heads},
             "encoder": {"name": "resnet18", "size": SIZE},
             "training": {
-                "batch": BATCH,
+                "batch": batch,
                 "epochs": 1e6,
                 "optimiser": "sgd" if method == "simclr" else "adamw",
                 "lr": 1e-3,
@@ -104,12 +104,13 @@ def natviews_loop(catalog: Path, method: str, folder: Path, ended: Step, *, in_m
     kept = list(loop.batches_of(fabric, recipe, packed, sampler, start=0, stop=4))
     wrapped, optimiser = loop.set_up(fabric, recipe, start)
     watch = Watch(1_000_000)
-    for step, batch in enumerate(cycle(kept)):
-        loop.step_once(fabric, wrapped, optimiser, recipe, batch, Progress(step, 1_000_000, 0.0), watch)
+    for step, views_of_batch in enumerate(cycle(kept)):
+        now = Progress(step, 1_000_000, 0.0)
+        loop.step_once(fabric, wrapped, optimiser, recipe, views_of_batch, now, watch)
         ended()
 
 
-def lightly_loop(catalog: Path, method: str, ended: Step, *, tuned: bool, workers: int) -> None:
+def lightly_loop(catalog: Path, method: str, batch: int, ended: Step, *, tuned: bool, workers: int) -> None:
     import torch
     import torchvision
     from lightly.transforms import DINOTransform, SimCLRTransform
@@ -134,7 +135,7 @@ def lightly_loop(catalog: Path, method: str, ended: Step, *, tuned: bool, worker
     layout = torch.channels_last if tuned else torch.contiguous_format
     backbone = nn.Sequential(*list(torchvision.models.resnet18().children())[:-1]).to(memory_format=layout)
     trained = (lightly_dino if method == "dino" else lightly_simclr)(backbone)
-    loader = DataLoader(Photos(), batch_size=BATCH, shuffle=True, drop_last=True, num_workers=workers)
+    loader = DataLoader(Photos(), batch_size=batch, shuffle=True, drop_last=True, num_workers=workers)
     for views, _ in loader:
         views = [view.to(memory_format=layout) for view in views]
         trained(views, torch.autocast("cpu", torch.bfloat16, enabled=tuned))
@@ -190,7 +191,7 @@ def lightly_dino(backbone: Any) -> Callable[[list[Any], Any], None]:
     return step
 
 
-def contend(name: str, method: str, catalog: Path) -> None:
+def contend(name: str, method: str, catalog: Path, batch: int) -> None:
     """Trains as one of the contenders and writes the time at the end of each step, a line each."""
     import torch
 
@@ -204,18 +205,22 @@ def contend(name: str, method: str, catalog: Path) -> None:
 
     if name in (OURS, IN_MEMORY):
         with tempfile.TemporaryDirectory() as folder:
-            natviews_loop(catalog, method, Path(folder), ended, in_memory=name == IN_MEMORY)
+            natviews_loop(catalog, method, batch, Path(folder), ended, in_memory=name == IN_MEMORY)
     _, _, workers = name.partition(f"{TUNED}, ")
     count = int(workers.split()[0]) if workers else EXAMPLE_WORKERS
-    lightly_loop(catalog, method, ended, tuned=bool(workers), workers=count)
+    lightly_loop(catalog, method, batch, ended, tuned=bool(workers), workers=count)
 
 
 # The race.
 
 
-class Turn(NamedTuple):
-    steps: int
+class Timing(NamedTuple):
+    """`seconds` are a turn's, `workers` what the tuned peer is tried with."""
+
+    rounds: int
     seconds: float
+    batch: int
+    workers: tuple[int, ...]
 
 
 @dataclass
@@ -224,6 +229,7 @@ class Contender:
 
     name: str
     process: subprocess.Popen[str]
+    batch: int
     rates: list[float] = field(default_factory=list)
 
     def turn(self, seconds: float) -> None:
@@ -235,7 +241,7 @@ class Contender:
             end = self._next_end()
             ends += [end] if end > begun else []  # the others are of the turn before
         os.killpg(self.process.pid, signal.SIGSTOP)
-        self.rates.append(BATCH * (len(ends) - 1) / (ends[-1] - ends[0]))
+        self.rates.append(self.batch * (len(ends) - 1) / (ends[-1] - ends[0]))
 
     def warm_up(self) -> None:
         """Until two steps are done: all is loaded, compiled, and workers are at work."""
@@ -261,12 +267,12 @@ def kilobytes(path: Path, name: str) -> int:
 
 
 @contextmanager
-def started(name: str, method: str, catalog: Path) -> Iterator[Contender]:
+def started(name: str, method: str, catalog: Path, batch: int) -> Iterator[Contender]:
     """A contender, warm and standing still."""
-    command = [sys.executable, __file__, str(catalog), "--as", name, method]
+    command = [sys.executable, __file__, str(catalog), "--batch", str(batch), "--as", name, method]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        contender = Contender(name, process)
+        contender = Contender(name, process, batch)
         contender.warm_up()
         yield contender
     finally:
@@ -274,22 +280,23 @@ def started(name: str, method: str, catalog: Path) -> Iterator[Contender]:
         process.wait()
 
 
-def race(method: str, catalog: Path, rounds: int, seconds: float) -> dict[str, Any]:
+def race(method: str, catalog: Path, timing: Timing) -> dict[str, Any]:
     """All contenders of a method in turns; the tuned peer is the fastest of its first turns."""
     with ExitStack() as running:
         tried = []
-        for workers in TUNED_WORKERS:
-            with started(f"{TUNED}, {workers} workers", method, catalog) as one:
-                one.turn(seconds)
+        for workers in timing.workers:
+            with started(f"{TUNED}, {workers} workers", method, catalog, timing.batch) as one:
+                one.turn(timing.seconds)
                 tried.append((one.rates[0], one.name))
         fastest = max(tried)[1]
         names = {OURS: OURS, IN_MEMORY: IN_MEMORY, SHIPPED: SHIPPED, TUNED: fastest}
         contenders = {
-            name: running.enter_context(started(called, method, catalog)) for name, called in names.items()
+            name: running.enter_context(started(called, method, catalog, timing.batch))
+            for name, called in names.items()
         }
-        for _ in range(rounds):
+        for _ in range(timing.rounds):
             for contender in contenders.values():
-                contender.turn(seconds)
+                contender.turn(timing.seconds)
         return {
             "images_per_second": {name: contender.rates for name, contender in contenders.items()},
             "median": {name: float(np.median(contender.rates)) for name, contender in contenders.items()},
@@ -320,10 +327,10 @@ def judged(races: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def print_result(races: dict[str, dict[str, Any]], targets: list[dict[str, Any]]) -> None:
+def print_result(races: dict[str, dict[str, Any]], targets: list[dict[str, Any]], batch: int) -> None:
     for method, result in races.items():
         crops = f" + {LOCALS} x {LOCAL}" if method == "dino" else ""
-        print(f"\n{method}: ResNet-18, 2 x {SIZE}{crops} px, batches of {BATCH}, {cores()} cores")
+        print(f"\n{method}: ResNet-18, 2 x {SIZE}{crops} px, batches of {batch}, {cores()} cores")
         print(f"  {'':<28}{'images/s':>9}{'peak MB':>9}   natviews is faster by")
         for name, rate in result["median"].items():
             times = result["ratios"][OURS][name]
@@ -359,23 +366,25 @@ def main() -> None:
     arguments.add_argument("--quick", action="store_true")
     arguments.add_argument("--photo-size", type=int, default=256, help="of generated photos, in px")
     arguments.add_argument("--out", type=Path, default=Path("runs/bench/training.json"))
+    arguments.add_argument("--batch", type=int, default=64, help="photos a step")
     arguments.add_argument("--as", nargs=2, dest="name", help=argparse.SUPPRESS)  # what a contender is started by
     given = arguments.parse_args()
     if given.name:
-        return contend(*given.name, given.catalog)
+        return contend(*given.name, given.catalog, given.batch)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no contender is left standing
+    timing = Timing(2, 0.5, 8, TUNED_WORKERS[:1]) if given.quick else Timing(5, 7.0, given.batch, TUNED_WORKERS)
     result: dict[str, Any] = {"quick": given.quick, "machine": machine(), "unlike": UNLIKE}
-    rounds, seconds = (2, 1.0) if given.quick else (5, 7.0)
+    result["timing"] = timing._asdict()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NATVIEWS_CACHE"] = folder
         from natviews.catalog import generate_catalog
 
         drawn = given.catalog or generate_catalog(Path(folder), products=200, size=given.photo_size)
-        races = {method: race(method, drawn, rounds, seconds) for method in GOALS}
+        races = {method: race(method, drawn, timing) for method in GOALS}
     result |= races | {"targets": judged(races)}
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print_result(races, result["targets"])
+    print_result(races, result["targets"], timing.batch)
     return None
 
 

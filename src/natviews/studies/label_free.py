@@ -181,18 +181,19 @@ def study_label_free(
         "checkpoints": {name: [one._asdict() for one in run] for name, run in runs.items()},
         "failed": {f"{cell.row}, seed {cell.seed}": reason for cell, reason in failed.items()},
     }
+    _write(out, document, _page(document, found, f"{len(runs)} runs of {epochs} epochs"))
+    return out / "label-free.md"
+
+
+def _write(out: Path, document: Mapping[str, Any], page: str) -> None:
     with whole_file(out / "label-free.json") as temporary:
         temporary.write_text(json.dumps(document, indent=2), encoding="utf-8")
-    with (
-        whole_file(out / "label-free.csv") as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(document["findings"])
+    with whole_file(out / "label-free.csv") as temporary:
+        lines = [COLUMNS, *([finding[name] for name in COLUMNS] for finding in document["findings"])]
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
     with whole_file(out / "label-free.md") as temporary:
-        temporary.write_text(_page(document, found, f"{len(runs)} runs of {epochs} epochs"), encoding="utf-8")
-    return out / "label-free.md"
+        temporary.write_text(page, encoding="utf-8")
 
 
 def _checkpoints(folder: Path, judged: Judged) -> list[Checkpoint]:
