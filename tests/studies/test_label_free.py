@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -98,7 +99,11 @@ def test_other_attributes_are_other_cells(catalog):
     whole = with_split(pack(catalog, stored_size(48))).catalog
     asked = {"seeds": 1, "only": ["simclr"], "epochs": 1}
     [one, *_], [other, *_] = (study.cells(whole, **asked, attributes=[name]) for name in ("pattern", "sleeve"))
-    assert one.key(whole) != other.key(whole) and one.probed(whole) == ["pattern"]
+    assert one.probed(whole) == ["pattern"]
+    alike = SimpleNamespace(
+        digest="1", column=lambda name: np.array(["dots", ""])
+    )  # two columns that say the same
+    assert one.key(alike) != other.key(alike)
 
 
 def test_what_cannot_be_probed_or_is_no_method_is_refused(catalog, tmp_path):
@@ -149,14 +154,20 @@ def test_intervals_resample_runs():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "word"), [(0, 0.01, "yes"), (0.011, 0.02, "no"), (0.005, 0.02, "not shown")]
+    ("low", "value", "high", "word"),
+    [
+        (0, 0.005, 0.01, "yes"),
+        (0.011, 0.015, 0.02, "no"),
+        (0.005, 0.007, 0.02, "not shown"),
+        (0.005, 0.015, 0.02, "not shown"),
+    ],
 )
-def test_the_verdict_is_that_of_the_interval(low, high, word):
+def test_the_verdict_is_that_of_the_interval(low, value, high, word):
     others = [
         Finding("map@r", "pattern", "regret", 0, 0, 0, 3, 9),
         Finding("choice", "pattern", "rho", 1, 1, 1, 3, 9),
     ]
-    assert verdict([*others, Finding("choice", "pattern", "regret", low, low, high, 3, 9)], "pattern") == word
+    assert verdict([*others, Finding("choice", "pattern", "regret", value, low, high, 3, 9)], "pattern") == word
 
 
 def test_alpha_req_counts_by_how_near_it_is_to_one(tmp_path):
