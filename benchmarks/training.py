@@ -331,7 +331,7 @@ def print_result(races: dict[str, dict[str, Any]], targets: list[dict[str, Any]]
     for method, result in races.items():
         crops = f" + {LOCALS} x {LOCAL}" if method == "dino" else ""
         print(f"\n{method}: ResNet-18, 2 x {SIZE}{crops} px, batches of {batch}, {cores()} cores")
-        print(f"  {'':<28}{'images/s':>9}{'peak MB':>9}   natviews is faster by")
+        print(f"  {'':<28}{'images/s':>9}{'peak MB':>9}   natviews is so many times as fast")
         for name, rate in result["median"].items():
             times = result["ratios"][OURS][name]
             said = "" if name == OURS else f"{times['median']:.2f} [{times['low']:.2f}..{times['high']:.2f}]"
