@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench-views
+.PHONY: setup demo test lint bench-views bench-training
 
 setup: .venv/.installed
 
@@ -27,6 +27,9 @@ lint: setup
 # What is compared with natviews, beside what development needs.
 bench-views: .venv/.bench
 	$(BIN)/python benchmarks/views.py
+
+bench-training: .venv/.bench
+	$(BIN)/python benchmarks/training.py
 
 .venv/.bench: .venv/.installed pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --progress-bar off --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'

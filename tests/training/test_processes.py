@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from natviews.catalog import pack, with_split
+from natviews.encoders import Encoder
 from natviews.training import Recipe, Run, processes
 from natviews.training.checkpoints import Checkpoints
 from natviews.training.loop import sampler_of
@@ -68,10 +69,15 @@ def by_two(catalog_path, tmp_path_factory):
     return Run(out), finished(start(catalog_path, out, 2, "training.epochs=4"))
 
 
-def test_two_processes_do_as_one_does(catalog_path, tmp_path, by_two):
+@pytest.fixture(scope="module")
+def alone(catalog_path, tmp_path_factory):
+    out = tmp_path_factory.mktemp("one") / "run"
+    finished(start(catalog_path, out, 1, "training.epochs=4"))
+    return Run(out)
+
+
+def test_two_processes_do_as_one_does(alone, by_two):
     both, said = by_two
-    alone = Run(tmp_path / "run")
-    finished(start(catalog_path, alone.folder, 1, "training.epochs=4"))
     assert len(losses(both)) == len(losses(alone)) == 12
     # A process logs the loss of its own rows.
     assert torch.allclose(weights(both), weights(alone), rtol=0, atol=1e-5)
@@ -99,6 +105,23 @@ def test_one_that_is_killed_ends_the_run_and_the_same_command_goes_on(catalog_pa
     assert not run.is_finished
     finished(start(catalog_path, run.folder, 2, "training.epochs=4"))
     assert torch.equal(weights(run), weights(by_two[0])) and losses(run) == losses(by_two[0])
+
+
+def test_weights_in_shares_are_those_of_one_process_also_after_a_kill(catalog_path, tmp_path, alone):
+    run = Run(tmp_path / "run")
+    process = start(catalog_path, run.folder, 2, "training.epochs=4", "training.shard=true")
+    deadline = time.monotonic() + 120
+    while len(losses(run)) < 5:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(children(process)[-1], signal.SIGKILL)
+    process.communicate(timeout=60)
+    [*_, last] = sorted(run.folder.glob("checkpoints/0*.ckpt"))
+    assert not run.is_finished and 0 < int(last.stem) < 12
+    finished(start(catalog_path, run.folder, 2, "training.epochs=4", "training.shard=true"))
+    assert torch.allclose(weights(run), weights(alone), rtol=0, atol=1e-5)
+    ours, theirs = (Encoder.load(each.encoder).state_dict() for each in (run, alone))
+    assert all(torch.allclose(ours[name], theirs[name], rtol=0, atol=1e-4) for name in theirs)
 
 
 def test_another_number_of_processes_cannot_go_on():

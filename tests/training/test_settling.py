@@ -1,5 +1,7 @@
 """What the user leaves open is settled by the catalogue and the machine, once."""
 
+import warnings
+
 import numpy as np
 import pytest
 import yaml
@@ -88,7 +90,27 @@ def test_minutes_become_epochs_once(catalog, tmp_path, tiny_settings, monkeypatc
     steps = sum("loss" in entry for entry in run.curves())
     assert 12 <= steps <= 24  # 12 s less what packing took, at half a second
     monkeypatch.setattr(settling, "_seconds_per_step", None)  # it is not timed again
-    assert train(catalog, recipe, tmp_path).recipe == run.recipe
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*keeps the length")
+        assert train(catalog, recipe, tmp_path).recipe == run.recipe
+    with pytest.warns(
+        UserWarning, match="keeps the length it began with, .* epochs; for 20 minutes choose another"
+    ):
+        assert train(catalog, tiny(tiny_settings, "training.minutes=20"), tmp_path).recipe == run.recipe
+
+
+def test_the_weights_are_shared_out_where_they_would_fill_the_memory(monkeypatch, tiny_settings):
+    def asked(*settings):
+        return settling.is_sharded(tiny(tiny_settings, *settings))
+
+    parameters = sum(p.numel() for p in Encoder.create(tiny(tiny_settings).encoder).parameters())
+    assert not asked() and asked("training.shard=true")
+    monkeypatch.setattr(settling, "_memory", lambda: 20 * parameters / 0.3 - 1)
+    assert asked() and not asked("training.shard=false") and not asked("training.heads_first=1")
+    monkeypatch.setattr(settling, "_memory", lambda: 20 * parameters / 0.3 + 1)
+    assert not asked()
+    with pytest.raises(NatviewsError, match="waits cannot be in shares"):
+        tiny(tiny_settings, "training.heads_first=1", "training.shard=true")
 
 
 def test_what_describing_takes_is_left_out_of_the_minutes(catalog, tiny_settings, monkeypatch):

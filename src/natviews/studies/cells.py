@@ -55,11 +55,19 @@ class Cell:
             return HISTOGRAM_AT
         return (self.made_by.encoder if isinstance(self.made_by, Recipe) else self.made_by).size
 
+    def probed(self, catalog: Catalog) -> list[str]:
+        """The attributes that are read off its features."""
+        return [name for name in PROBED if can_be_probed(catalog, name)]
+
     def key(self, catalog: Catalog) -> str:
         """What it is a result of: a finished cell is believed only where this is the same."""
         made_by = self.made_by.to_yaml() if isinstance(self.made_by, Recipe) else repr(self.made_by)
-        asked = repr((catalog.digest, self.seed, made_by, [catalog.column(a).tolist() for a in probed(catalog)]))
-        return hashlib.sha256(asked.encode()).hexdigest()
+        labels = [catalog.column(name).tolist() for name in self.probed(catalog)]
+        return hashlib.sha256(repr((catalog.digest, self.seed, made_by, labels)).encode()).hexdigest()
+
+    def judge(self, catalog: Catalog, folder: Path) -> "Judged":
+        """Trains it, in a folder of its own, and says what `test` says of it."""
+        return _judged(self, catalog, folder)
 
 
 @dataclass(frozen=True)
@@ -111,12 +119,10 @@ class Judged:
             return cls(answers, float(arrays["seconds"]), float(arrays["kept"]))
 
 
-def probed(catalog: Catalog) -> list[str]:
-    """The attributes to probe: those with two values in `train` and one in `val` and in `test`."""
-    return [name for name in PROBED if catalog.has(name) and _can_be_probed(catalog, name)]
-
-
-def _can_be_probed(catalog: Catalog, name: str) -> bool:
+def can_be_probed(catalog: Catalog, name: str) -> bool:
+    """Whether there is such a column, with two values in `train` and one in `val` and in `test`."""
+    if not catalog.has(name):
+        return False
     train, val, test = (
         set(catalog.column(name)[catalog.splits == split]) - {""} for split in ("train", "val", "test")
     )
@@ -131,28 +137,28 @@ def finish(cell: Cell, catalog: Catalog, out: Path) -> Judged:
     path, key = out / cell.folder / JUDGED, cell.key(catalog)
     if judged := Judged.read(path, key):
         return judged
-    judged = _judged(cell, catalog, out / cell.folder)
+    judged = cell.judge(catalog, out / cell.folder)
     judged.write(path, key)
     return judged
 
 
 def _judged(cell: Cell, catalog: Catalog, folder: Path) -> Judged:
-    packed = with_split(pack(catalog, stored_size(cell.size)))
+    packed, attributes = with_split(pack(catalog, stored_size(cell.size))), cell.probed(catalog)
     if cell.made_by is None:
-        return Judged(_answers(_histograms(packed), packed, None))
+        return Judged(answers_of(_histograms(packed), packed, None, attributes))
     if isinstance(cell.made_by, Architecture):
         encoder = Encoder.create(cell.made_by, seed=cell.seed)
         features = features_of(encoder, packed, "features")
         splits = (packed.catalog.splits == name for name in ("train", "val"))
         known = (Known(packed.catalog.take(rows), features[rows]) for rows in splits)
-        return Judged(_answers(features, packed, choose_head(*known).head))
+        return Judged(answers_of(features, packed, choose_head(*known).head, attributes))
     run = train(catalog, cell.made_by, folder)
     encoder = Encoder.load(run.encoder)
     curves = run.curves()
     steps = [entry for entry in curves if "loss" in entry]
     held_out = [(entry["held_out_choice"], -entry["step"]) for entry in curves if "held_out_choice" in entry]
     kept = -max(held_out)[1] / len(steps)  # of equal ones the first was kept
-    answers = _answers(features_of(encoder, packed, "features"), packed, encoder.head)
+    answers = answers_of(features_of(encoder, packed, "features"), packed, encoder.head, attributes)
     return Judged(answers, sum(entry["seconds"] for entry in steps), kept)
 
 
@@ -160,7 +166,9 @@ def _histograms(packed: PackedPhotos) -> np.ndarray:
     return np.stack([colour_histogram(packed.pixels(row)) for row in range(len(packed))])
 
 
-def _answers(features: np.ndarray, packed: PackedPhotos, head: Whitening | None) -> dict[tuple[str, str], Answers]:
+def answers_of(
+    features: np.ndarray, packed: PackedPhotos, head: Whitening | None, attributes: Sequence[str]
+) -> dict[tuple[str, str], Answers]:
     """All figures on `test`, from unit features (N, D) of the photos of all splits."""
     catalog = packed.catalog
     of = {name: catalog.splits == name for name in ("train", "val", "test")}
@@ -170,7 +178,7 @@ def _answers(features: np.ndarray, packed: PackedPhotos, head: Whitening | None)
         result = measure(vectors, test)
         for name in RETRIEVED:
             found[kind, name] = Answers(test.ids[result.rows], result.products, result.values[name])
-    for attribute in probed(catalog):
+    for attribute in attributes:
         labels = catalog.column(attribute)
         answer = linear_probe(*(Labelled(features[rows], labels[rows]) for rows in of.values()))
         found[PROBE, attribute] = Answers(test.ids[answer.rows], test.product_ids[answer.rows], answer.correct)

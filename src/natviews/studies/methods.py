@@ -14,7 +14,7 @@ from natviews.catalog import Catalog, pack, with_split
 from natviews.config import choose
 from natviews.encoders import stored_size
 from natviews.methods import METHODS
-from natviews.studies.cells import Cell, Judged, finish_all
+from natviews.studies.cells import PROBED, Cell, Judged, finish_all
 from natviews.studies.tables import Difference, Study, difference_of, row_of
 from natviews.training import Recipe, has_natural_views
 from natviews.types import NatviewsError
@@ -188,12 +188,16 @@ def study_methods(
     only: Sequence[str] = (),
     epochs: int = 25,
     workers: int = 1,
+    attributes: Sequence[str] = (),
     command: str = "natviews study methods",
 ) -> Path:
     """Trains and judges every cell, `workers` at a time, and writes `methods.md`, `.csv` and `.json` into `out`.
 
-    Run again it continues. Raises NatviewsError where a split has no product with two photos.
+    Run again it continues. Raises NatviewsError where a split has no product with two photos, and where
+    `attributes` are asked for: it has its own.
     """
+    if attributes:
+        raise NatviewsError(f"The study of methods probes {' and '.join(PROBED)} alone; leave --attribute out.")
     packed = with_split(pack(catalog, stored_size(SIZE)))
     catalog = packed.catalog
     for split in ("train", "val", "test"):

@@ -135,9 +135,9 @@ class Study:
         parts = [f"# {self.title}", self.said, f"```sh\n{self.command}\n```"]
         for heading, kind in (("Features", FEATURES), ("Through the closed-form head", HEAD)):
             wanted = [(kind, name) for name in SPOKEN]
-            parts += [f"## {heading}: the other photos of a product", _table(_lines(self.rows, wanted))]
+            parts += [f"## {heading}: the other photos of a product", table(_lines(self.rows, wanted))]
         if attributes:
-            parts += ["## Linear probes: accuracy", _table(_lines(self.rows, attributes))]
+            parts += ["## Linear probes: accuracy", table(_lines(self.rows, attributes))]
         if self.differences:
             parts.append("## Natural minus augmented, paired by query")
             for heading, wanted, decided in (
@@ -146,11 +146,11 @@ class Study:
                 ("Linear probes:", attributes, ""),
             ):
                 if wanted:
-                    parts += [heading, _table(_lines(self.differences, wanted, decided, sign="+"))]
+                    parts += [heading, table(_lines(self.differences, wanted, decided, sign="+"))]
         training = [["row", "seconds", "kept after"]] + [
             [row.name, f"{row.seconds:.0f}", f"{row.kept:.0%}"] for row in self.rows if row.seconds
         ]
-        parts += ["## Training", KEPT, _table(training)]
+        parts += ["## Training", KEPT, table(training)]
         if self.failed:
             parts += ["## Not trained", "\n".join(f"- {cell}: {reason}" for cell, reason in self.failed.items())]
         return "\n\n".join(parts) + "\n"
@@ -187,6 +187,7 @@ def _said(figures: Mapping[Kind, Figure], kind: Kind, sign: str) -> str:
     return said + (f" ({figure.lowest:{sign}.3f} to {figure.highest:{sign}.3f})" if figure.seeds > 1 else "")
 
 
-def _table(lines: Sequence[Sequence[str]]) -> str:
+def table(lines: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown from the cells of its lines, the heading first."""
     heading, *rest = (f"| {' | '.join(line)} |" for line in lines)
     return "\n".join([heading, f"|{'---|' * len(lines[0])}", *rest])

@@ -13,6 +13,7 @@ import torch
 from lightning.fabric import Fabric
 from lightning.fabric.loggers import TensorBoardLogger
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from natviews.catalog import Catalog, PackedPhotos
 from natviews.encoders import Encoder, Precision, add_adapters, keep_freed_memory, without_adapters
@@ -30,7 +31,7 @@ from natviews.training.measuring import (
     measure_through_heads,
 )
 from natviews.training.optimising import hold_encoder, optimiser_of, set_rates
-from natviews.training.processes import random_states, set_random_states
+from natviews.training.processes import random_states, set_random_states, shared_out, whole
 from natviews.training.recipe import Recipe, Schedule
 from natviews.training.sampler import PairSampler
 from natviews.types import NatviewsError
@@ -38,6 +39,8 @@ from natviews.types import NatviewsError
 CHECKPOINT_SECONDS = 60
 ABSURD = 1e8
 """A loss or a gradient's norm above is no step of learning."""
+MEASURED = Path("checkpoints") / "measured"
+"""Where a run's folder has the encoder of each measurement, by its step, if all are kept."""
 SHOWN = ("recall@1", "recall@5", "map@r", "auc", "within", "between")
 
 
@@ -125,7 +128,7 @@ def fit(
                 break
             asked = time.perf_counter()
     fabric.barrier()  # the best encoder is whole
-    return without_adapters(_kept(method.module)) if held_out is None else Encoder.load(folder.best)
+    return _whole_encoder(recipe, method.module) if held_out is None else Encoder.load(folder.best)
 
 
 def _lost_patience(schedule: Schedule, best: Best) -> bool:
@@ -184,9 +187,9 @@ def set_up(fabric: Fabric, recipe: Recipe, start: Encoder) -> tuple[Any, Any]:
         torch.manual_seed(recipe.training.seed + 1_000_003 * fabric.global_rank)  # no two hide the same patches
         if fabric.device.type == "cuda":
             method = nn.SyncBatchNorm.convert_sync_batchnorm(method)
-    wrapped, optimiser = fabric.setup(method, optimiser_of(method, recipe.training))
+    wrapped = fabric.setup_module(method)  # first: where weights are in shares, they are other parameters then
     wrapped.mark_forward_method("loss")
-    return wrapped, optimiser
+    return wrapped, fabric.setup_optimizers(optimiser_of(wrapped.module, recipe.training))
 
 
 def step_once(
@@ -201,7 +204,7 @@ def step_once(
         loss = method.loss(_prepared(batch, method.module, fabric.device), now)
     _check_sane("loss", loss.total, now.step)
     fabric.backward(loss.total)
-    gradient = nn.utils.get_total_norm([p.grad for p in method.parameters() if p.grad is not None])
+    gradient = whole(nn.utils.get_total_norm([p.grad for p in method.parameters() if p.grad is not None]))
     _check_sane("gradient", gradient, now.step)
     method.module.before_step(now)
     if schedule.clip:
@@ -225,6 +228,17 @@ def _kept(method: Method) -> Encoder:
     encoder = method.encoder
     assert isinstance(encoder, Encoder)
     return encoder
+
+
+def _whole_encoder(recipe: Recipe, method: Method) -> Encoder:
+    """The encoder to keep, without adapters. All processes call it: one in shares is put together in a new one."""
+    kept, state = _kept(method), _kept(method).state_dict()
+    if any(isinstance(value, DTensor) for value in state.values()):
+        kept = Encoder.create(kept.architecture).to(kept.device)
+        if recipe.training.lora:
+            add_adapters(kept, recipe.training.lora)
+        kept.load_state_dict(whole(state))
+    return without_adapters(kept)
 
 
 def _check_sane(name: str, value: Tensor, step: int) -> None:
@@ -251,8 +265,8 @@ def _measure(
     """
     if held_out is None:
         return best
+    encoder = _whole_encoder(recipe, method)
     if fabric.is_global_zero:
-        encoder = without_adapters(_kept(method))
         features = features_of(encoder, held_out, "measuring")
         result: Retrieval = measure(features, held_out.catalog)
         means = {name: float(result.values[name].mean()) for name in SHOWN}
@@ -261,6 +275,8 @@ def _measure(
             choice = measure_through_heads(features, held_out.catalog)
         means |= {"choice": choice, **measure_label_free(features, held_out.catalog)}
         folder.log(step, {f"held_out_{name}": value for name, value in means.items()})
+        if recipe.training.keep == "all":
+            encoder.save(folder.path / MEASURED / f"{step:08d}", card={"step": step, **means})
         better = choice > best.value
         if better:
             encoder.save(folder.best, card={"step": step, **means})
@@ -269,16 +285,10 @@ def _measure(
 
 
 def _save(fabric: Fabric, folder: Folder, method: Method, optimiser: Any, step: int, best: Best) -> None:
+    weights = {"method": whole(method.state_dict()), "optimiser": whole(optimiser.state_dict())}
     rng = random_states(fabric)
     if fabric.is_global_zero:
-        state = {
-            "method": method.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "step": step,
-            "best": best.value,
-            "since": best.since,
-            "rng": rng,
-        }
+        state = weights | {"step": step, "best": best.value, "since": best.since, "rng": rng}
         folder.checkpoints.save(step, state)
 
 
@@ -286,8 +296,13 @@ def _resume(fabric: Fabric, folder: Folder, method: Method, optimiser: Any) -> t
     """The step to go on from and the best held-out figure so far; the log forgets what came after."""
     state = folder.checkpoints.load()
     if state is not None:
-        method.load_state_dict(state["method"])
-        optimiser.load_state_dict(state["optimiser"])
+        method.load_state_dict(shared_out(state["method"], method.state_dict()))
+        parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+        averages = {
+            number: shared_out(values, dict.fromkeys(values, parameters[number]))
+            for number, values in state["optimiser"]["state"].items()
+        }
+        optimiser.load_state_dict(state["optimiser"] | {"state": averages})
         set_random_states(fabric, state["rng"])
     if fabric.is_global_zero:
         folder.forget_log_after(0 if state is None else state["step"])

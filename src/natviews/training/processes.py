@@ -1,32 +1,49 @@
 """The processes of a run: one, or those that torchrun or SLURM started, each with its share of every batch."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
-from lightning.fabric.strategies import DDPStrategy
+from lightning.fabric.strategies import DDPStrategy, ModelParallelStrategy
 from torch import distributed as dist
+from torch import nn
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+from torch.distributed.tensor import DeviceMesh, DTensor, distribute_tensor
 
 from natviews import progress
+from natviews.encoders import Encoder
 from natviews.types import NatviewsError
 
 PATIENCE = timedelta(hours=2)
 """How long processes wait for one that lives: for process 0 to measure, say. One that dies is noticed at once."""
 
 
-def launched(environment: Mapping[str, str] = os.environ, *, some_rest: bool = False) -> Fabric:
+def launched(
+    environment: Mapping[str, str] = os.environ,
+    *,
+    some_rest: bool = False,
+    sharded: Callable[[], bool] = lambda: False,
+) -> Fabric:
     """Fabric, joined with the other processes of the run where there are some; only process 0 shows progress.
 
     `some_rest`: at times parameters get no gradient, which processes must then tell each other at every step.
+    `sharded` is asked where there are several: whether each keeps a share of the weights instead of all.
     """
     processes, nodes = _counts(environment)
     if processes == 1:
         return Fabric(devices=1)
-    strategy = DDPStrategy(timeout=PATIENCE, find_unused_parameters=some_rest)
+    strategy: DDPStrategy | ModelParallelStrategy
+    if sharded():
+        strategy = ModelParallelStrategy(
+            _in_shards, data_parallel_size=processes, tensor_parallel_size=1, timeout=PATIENCE
+        )
+    else:
+        strategy = DDPStrategy(timeout=PATIENCE, find_unused_parameters=some_rest)
     fabric = Fabric(devices=processes // nodes, num_nodes=nodes, strategy=strategy)
     fabric.launch()
     if not fabric.is_global_zero:
@@ -47,6 +64,44 @@ def _counts(environment: Mapping[str, str]) -> tuple[int, int]:
 def is_first() -> bool:
     """Whether this is process 0, which writes the files and says what was done."""
     return not dist.is_initialized() or dist.get_rank() == 0
+
+
+def _in_shards(method: nn.Module, mesh: DeviceMesh) -> nn.Module:
+    """A method whose weights are spread over the processes: blocks of its encoders are put together one at a time,
+    when they are run, and the rest for the whole step.
+
+    Zhao et al., "PyTorch FSDP: Experiences on Scaling Fully Sharded Data Parallel", VLDB 2023 (arXiv:2304.11277).
+    """
+    method.to(memory_format=torch.contiguous_format)  # others cannot be cut into shares
+    over = mesh["data_parallel"]
+    for encoder in (module for module in method.modules() if isinstance(module, Encoder)):
+        for blocks in encoder.backbone.children():
+            if isinstance(blocks, nn.Sequential | nn.ModuleList):
+                for block in blocks:
+                    fully_shard(block, mesh=over)
+    fully_shard(method, mesh=over)
+    register_fsdp_forward_method(method, "loss")
+    return method
+
+
+def whole(state: Any) -> Any:
+    """A tensor, or a state of nested mappings and lists, with no tensor in shares. All processes call it."""
+    if isinstance(state, DTensor):
+        return state.full_tensor()
+    if isinstance(state, dict):
+        return {name: whole(value) for name, value in state.items()}
+    return [whole(value) for value in state] if isinstance(state, list) else state
+
+
+def shared_out(state: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
+    """A state of whole tensors, each cut into shares as the tensor `like` it is; those of other shapes stay."""
+    shared = dict(state)
+    for name, value in state.items():
+        other = like.get(name)
+        if isinstance(other, DTensor) and value.shape == other.shape:
+            value = value.to(other.device)
+            shared[name] = distribute_tensor(value, other.device_mesh, other.placements, src_data_rank=None)
+    return shared
 
 
 @contextmanager

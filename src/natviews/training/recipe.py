@@ -28,9 +28,12 @@ class Schedule:
     linearly over `warmup_epochs` and then falling to zero on a cosine; `weight_decay` goes from its first to its
     second value on a cosine and spares biases and norms; `head_lr` multiplies the rate of all that is not the
     encoder; `clip` bounds the gradient's norm (0: not); `measures` is how often held-out products are
-    measured, and training ends once `patience` of them in a row were no better than the best (0: never);
+    measured (`keep: all` keeps the encoder of each, not only the best), and training ends once `patience` of them
+    in a row were no better than the best (0: never);
     `threads` make views, which are rendered on the CPU or, with `render: device`, where the network
-    is (`auto`: where that is an accelerator).
+    is (`auto`: where that is an accelerator). With `shard: true` each of several processes keeps a share of the
+    weights and of what training adds to them, instead of all (`auto`: where all would fill too much of a device's
+    memory).
 
     Three ways to change a pretrained encoder less. `layer_decay` multiplies the rate of a layer once for every
     layer between it and the encoder's last, so that the stem moves least (Clark et al., ICLR 2020,
@@ -60,6 +63,8 @@ class Schedule:
     seed: int = 0
     threads: int = 2
     render: Literal["auto", "cpu", "device"] = "auto"
+    shard: Literal["auto"] | bool = "auto"
+    keep: Literal["best", "all"] = "best"
 
     def __post_init__(self) -> None:
         least = min(self.batch - 1, self.measures, self.threads)
@@ -79,6 +84,10 @@ class Schedule:
             raise NatviewsError(
                 f"training: heads_first must be 0 to less than all {self.epochs:g} epochs, "
                 f"not {self.heads_first:g}."
+            )
+        if self.shard is True and self.heads_first:
+            raise NatviewsError(
+                "training: an encoder that waits cannot be in shares; set heads_first to 0, or shard to false."
             )
         if self.lora < 0:
             raise NatviewsError(f"training: lora must be a rank, or 0 for no adapters, not {self.lora}.")

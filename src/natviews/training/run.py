@@ -3,6 +3,7 @@
 import difflib
 import json
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from natviews.catalog import Catalog, PackedPhotos, pack, with_split, write_quar
 from natviews.encoders import CARD, Encoder, stored_size
 from natviews.files import whole_file
 from natviews.progress import progress
-from natviews.training.loop import fastest_precision, fit, sampler_of
+from natviews.training.loop import MEASURED, fastest_precision, fit, sampler_of
 from natviews.training.measuring import (
     RECOLOURED,
     Known,
@@ -27,7 +28,7 @@ from natviews.training.measuring import (
 )
 from natviews.training.processes import ending_together, launched
 from natviews.training.recipe import Head, Recipe
-from natviews.training.settling import epochs_within, with_epochs
+from natviews.training.settling import allowed_by, epochs_within, is_sharded, with_epochs
 from natviews.types import NatviewsError
 
 
@@ -50,6 +51,11 @@ class Run:
         return self.folder / "start"
 
     @property
+    def measured(self) -> list[Path]:
+        """The encoders of all measurements in their order, where the recipe keeps them (`training.keep: all`)."""
+        return sorted((self.folder / MEASURED).glob("*"))
+
+    @property
     def recipe(self) -> Recipe:
         return Recipe.load(str(self.folder / "run.yaml"))
 
@@ -70,7 +76,8 @@ def train(catalog: Catalog, recipe: Recipe, out: Path, *, reasons: Sequence[str]
     `reasons` why the recipe is as it is are kept in `run.yaml`. Run again with the same arguments it continues, or
     finds that it has finished. Raises NatviewsError where `out` holds a run of another recipe or catalogue.
     """
-    began, fabric = time.monotonic(), launched(some_rest=recipe.training.heads_first > 0)
+    began = time.monotonic()
+    fabric = launched(some_rest=recipe.training.heads_first > 0, sharded=lambda: is_sharded(recipe))
     with ending_together(fabric):
         return _train(fabric, catalog, recipe, Run(out), began, reasons)
 
@@ -123,6 +130,12 @@ def _settle(
         recipe = recipe.with_precision(earlier.encoder.precision if asked.precision == "auto" else asked.precision)
         if asked.minutes:  # how many epochs they allow depends on the hour: it keeps those that it began with
             recipe = with_epochs(recipe, earlier.training.epochs)
+            if fabric.is_global_zero and allowed_by(asked.minutes) not in run.plan:
+                warnings.warn(
+                    f"{run.folder} keeps the length it began with, {earlier.training.epochs:.3g} epochs; for "
+                    f"{asked.minutes:g} minutes choose another --out.",
+                    stacklevel=2,
+                )
         header = path.read_text(encoding="utf-8").split("\n", 1)[0]
         _refuse_other(run, earlier.to_yaml(), recipe.to_yaml(), header, _header(packed))
         return recipe

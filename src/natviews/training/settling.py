@@ -4,11 +4,13 @@ Precision and the length of a run in minutes depend on how fast this machine is 
 everything else is a function of the catalogue, so that the same command finds the same run again.
 """
 
+import os
 import time
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from lightning.fabric import Fabric
 
 from natviews.catalog import Catalog, PackedPhotos, pack, with_split
@@ -30,6 +32,9 @@ PRODUCTS, EPOCHS = 1400, 48
 """Chosen on the real photos' `val`. Other catalogues get as many more steps as the root of their size."""
 TRIED, LOOKED_AT = (3, 8), 128
 """Steps that are not timed and that are; photos that are described to time it."""
+BYTES, FILLED = 20, 0.3
+"""For a parameter in training: itself, its gradient, AdamW's two averages, a teacher's, all in float32. Above this
+share of a device's memory they are shared out; activations need the rest."""
 
 
 class Choice(NamedTuple):
@@ -81,6 +86,24 @@ def _suited(packed: PackedPhotos, weights: str | None) -> tuple[dict[str, Any], 
     return values, reasons
 
 
+def is_sharded(recipe: Recipe) -> bool:
+    """Whether each of several processes is to keep a share of the weights: as the recipe says, or where the
+    encoder's training state would fill too much of this process's part of the memory."""
+    schedule = recipe.training
+    if schedule.shard != "auto":
+        return schedule.shard
+    needed = BYTES * sum(parameter.numel() for parameter in Encoder.create(recipe.encoder).parameters())
+    return not schedule.heads_first and needed > FILLED * _memory()
+
+
+def _memory() -> float:
+    """Bytes of an accelerator, or of this process's part of the machine."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_properties(0).total_memory
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return machine / int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def _rounded(size: float) -> int:
     """To a multiple of 32, the stride of most networks."""
     return round(size / 32) * 32
@@ -110,7 +133,12 @@ def epochs_within(fabric: Fabric, recipe: Recipe, packed: PackedPhotos, began: f
             f"takes {described * a_photo / 60:.1f} of them and one step {a_step:.1f} s; give more with --minutes."
         )
     epochs = steps / sampler_of(recipe, learn.catalog, shared_by=fabric.world_size).steps_per_epoch
-    return epochs, f"epochs: {steps} steps of {a_step:.2f} s are what {recipe.training.minutes:g} minutes allow"
+    return epochs, f"epochs: {steps} steps of {a_step:.2f} s are {allowed_by(recipe.training.minutes)}"
+
+
+def allowed_by(minutes: float) -> str:
+    """How `run.yaml` says that a length comes from minutes."""
+    return f"what {minutes:g} minutes allow"
 
 
 def _seconds_per_step(fabric: Fabric, recipe: Recipe, encoder: Encoder, learn: PackedPhotos) -> float:

@@ -68,17 +68,21 @@ def probe(
 
 
 def study(
-    name: Annotated[str, Argument(metavar="STUDY", help="Which study: `methods`.")],
+    name: Annotated[str, Argument(metavar="STUDY", help="Which study: `methods`, `label-free`.")],
     catalog: Annotated[Path | None, Argument(metavar="[CATALOG]", help="Else one is generated.")] = None,
     out: Out = Path("study"),
     seeds: Annotated[int, Option(min=1, help="How many seeds everything is trained with.")] = 3,
     only: Annotated[list[str] | None, Option(metavar="METHOD", help="Only this method; may be repeated.")] = None,
+    attribute: Annotated[
+        list[str] | None, Option(metavar="COLUMN", help="label-free: probe this column; may be repeated.")
+    ] = None,
     epochs: Annotated[int, Option(min=1, help="How long each is trained.")] = 25,
     products: Annotated[int, Option(min=20, help="How many products to generate.")] = 900,
     workers: Annotated[int, Option(min=1, help="How many are trained at once, each in its process.")] = 1,
     encoding: Encoding = "utf-8",
 ) -> None:
-    """Train and judge every method with natural and with augmented views: tables. Run again, it continues."""
+    """Train and judge every method with natural and with augmented views (`methods`), or see which figure ranks
+    encoders without labels (`label-free`): tables. Run again, it continues."""
     from natviews.config import choose
     from natviews.progress import progress
 
@@ -91,7 +95,8 @@ def study(
         generated(drawn.parent, products=products, seed=0, size=128)
     command = shlex.join(["natviews", *sys.argv[1:]])
     photos = opened(catalog or drawn, encoding)
-    print(carry_out(photos, out, seeds=seeds, only=only or (), epochs=epochs, workers=workers, command=command))
+    asked = {"seeds": seeds, "only": only or (), "attributes": attribute or (), "epochs": epochs}
+    print(carry_out(photos, out, **asked, workers=workers, command=command))
 
 
 def explain(
