@@ -95,8 +95,8 @@ def study(
         generated(drawn.parent, products=products, seed=0, size=128)
     command = shlex.join(["natviews", *sys.argv[1:]])
     photos = opened(catalog or drawn, encoding)
-    asked = {"seeds": seeds, "only": only or (), "attributes": attribute or (), "epochs": epochs}
-    print(carry_out(photos, out, **asked, workers=workers, command=command))
+    trained = {"seeds": seeds, "epochs": epochs, "workers": workers}
+    print(carry_out(photos, out, **trained, only=only or (), attributes=attribute or (), command=command))
 
 
 def explain(
