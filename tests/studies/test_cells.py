@@ -8,7 +8,7 @@ import pytest
 from natviews.catalog import pack, with_split
 from natviews.encoders import Encoder
 from natviews.studies import cells
-from natviews.studies.cells import Answers, Cell, Judged, finish, finish_all, probed
+from natviews.studies.cells import Answers, Cell, Judged, finish, finish_all
 from natviews.training import Recipe, features_of, measure
 from natviews.types import NatviewsError
 
@@ -70,6 +70,7 @@ def test_it_judges_the_encoder_that_was_kept_on_test(whole, tmp_path):
 
 
 def test_an_attribute_is_probed_where_every_split_knows_it(whole):
+    probed = Cell("any", 0, None).probed
     assert probed(whole) == ["pattern", "sleeve"]
     in_train = whole.splits == "train"
     blank_elsewhere = whole.with_column("sleeve", np.where(in_train, whole.column("sleeve"), ""))

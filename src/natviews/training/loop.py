@@ -187,9 +187,8 @@ def set_up(fabric: Fabric, recipe: Recipe, start: Encoder) -> tuple[Any, Any]:
         torch.manual_seed(recipe.training.seed + 1_000_003 * fabric.global_rank)  # no two hide the same patches
         if fabric.device.type == "cuda":
             method = nn.SyncBatchNorm.convert_sync_batchnorm(method)
-    wrapped: Any = fabric.setup_module(
-        method
-    )  # first: where weights are in shares, they are other parameters then
+    # Before the optimiser: where weights are in shares, they are other parameters then.
+    wrapped: Any = fabric.setup_module(method)
     wrapped.mark_forward_method("loss")
     return wrapped, fabric.setup_optimizers(optimiser_of(wrapped.module, recipe.training))
 
