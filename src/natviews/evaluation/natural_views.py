@@ -76,12 +76,11 @@ class Judging:
 class Retrieval:
     """Per-query figures (Q,) of one encoder. `rows` are the queries' rows; lone photos do not ask.
 
-    `values` holds recall@1/5/10 (any photo of the product among the first k), map@r, r_precision, auc
-    (is another photo of the product nearer than a photo of another one?), the mean cosines within and
-    between products and their gap; `neighbours` (Q, 10) are the rows found first, -1 where there were fewer, and
-    `scores` (Q, 10) their cosines. `moments`, one or for a difference two (Q, 4), are the means of the cosines and of
-    their squares within and between products, of which d' is made.
-    """
+    `values` holds recall@1/5/10 (any photo of the product among the first k), map@r, r_precision, auc (is another
+    photo of the product nearer than a photo of another one?), the mean cosines within and between products and
+    their gap; `neighbours` (Q, 10) are the rows found first, -1 where there were fewer, and `scores` (Q, 10) their
+    cosines. `moments`, one or for a difference two (Q, 4), are the means of the cosines and of their squares
+    within and between products, of which d' is made."""
 
     row: str
     rows: np.ndarray
@@ -125,10 +124,9 @@ class Retrieval:
 def d_prime(moments: np.ndarray) -> np.ndarray:
     """d' of queries (Q,) whose mean is d' = (w - b) / s of them all, s the root of the mean of both variances.
 
-    `moments` (Q, 4) are each query's mean w, w^2, b and b^2, w the cosines within products and b between them. Each
-    query's value is d' and its influence on it (Hampel, 1974), so that resampling means tells how sure d' is, s
-    included. Where all cosines are equal d' is 0.
-    """
+    `moments` (Q, 4) are each query's mean w, w^2, b and b^2, w the cosines within products and b between them.
+    Each query's value is d' and its influence on it (Hampel, 1974), so that resampling means tells how sure d' is,
+    s included. Where all cosines are equal d' is 0."""
     within, within_square, between, between_square = moments.mean(axis=0)
     variance = (within_square - within**2 + between_square - between**2) / 2
     if variance <= np.finfo(np.float32).eps:

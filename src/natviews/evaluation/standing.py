@@ -18,7 +18,8 @@ WIDEST = 64
 
 @dataclass(frozen=True)
 class Members:
-    """The places of a gallery by a code (0, 1, ...) that each bears: `places` in the codes' order, from `starts`."""
+    """The places of a gallery by a code (0, 1, ...) that each bears: `places` in the codes' order, from
+    `starts`."""
 
     places: np.ndarray
     starts: np.ndarray
@@ -71,9 +72,9 @@ class Standing:
     """How queries (q) see their galleries.
 
     `wanted` (q,) how many are right, `negatives` (q,) how many wrong. For each pair of a query and a positive,
-    query by query and in a query by rank: `query` (M,), `rank` (M,) from 1 among all it may find, `place` (M,) from 1
-    among the query's positives, `score` (M,); `wins` (M,) how many negatives score below it, ties half. `first` (q, K)
-    are the places in the gallery found first, -1 where there are fewer, with their `first_scores`.
+    query by query and in a query by rank: `query` (M,), `rank` (M,) from 1 among all it may find, `place` (M,)
+    from 1 among the query's positives, `score` (M,); `wins` (M,) how many negatives score below it, ties half.
+    `first` (q, K) are the places in the gallery found first, -1 where there are fewer, with their `first_scores`.
     """
 
     wanted: np.ndarray
@@ -151,7 +152,8 @@ def _among_positives(query: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _first(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The places (q, k) of the highest scores, falling, equal ones by place, and the scores; -1 where none is left.
+    """The places (q, k) of the highest scores, falling, equal ones by place, and the scores; -1 where none is
+    left.
 
     The k-th highest of the blocks' maxima is a bound that k scores reach, and few more than k.
     """

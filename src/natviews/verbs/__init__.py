@@ -10,3 +10,6 @@ from natviews.verbs.finding import search
 from natviews.verbs.judging import evaluate, explain, probe, study
 
 VERBS = (demo, check, views, train, embed, export, evaluate, probe, search, study, explain)
+from natviews.verbs.judging import evaluate, explain, robustness, study
+
+VERBS = (demo, check, views, train, embed, export, evaluate, robustness, search, study, explain)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from natviews.verbs.arguments import CatalogPath, Encoding, Out, generated, opened, tell
+from natviews.verbs.arguments import CatalogPath, Encoding, Out, Seed, generated, opened, tell
 
 
 def evaluate(
@@ -65,6 +65,27 @@ def probe(
     report = probe_file(vectors, photos, attribute, probes=kind or tuple(PROBES), shares=share or ())
     print_attributes(report)
     print(report.write(out))
+def robustness(
+    encoder: Annotated[Path, Argument(metavar="RUN_OR_ENCODER", help="A run's folder or an encoder's.")],
+    catalog: CatalogPath,
+    out: Out = Path("robustness"),
+    split: Annotated[str, Option(help="Which part is judged: train, val, test.")] = "test",
+    within: Annotated[str | None, Option(metavar="COLUMN", help="A query's gallery shares its value.")] = None,
+    only: Annotated[list[str] | None, Option(metavar="KIND", help="Only this kind; may be repeated.")] = None,
+    seed: Seed = 0,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Disturb photos (turned, marked, recoloured, blurred) and see what still finds its product."""
+    from natviews.progress import progress
+
+    with progress("loading torch"):
+        from natviews.report.disturbing import chosen_disturbances
+        from natviews.report.robustness import robustness_of
+        from natviews.report.robustness_page import write_robustness
+
+    kinds, photos = chosen_disturbances(only or ()), opened(catalog, encoding)
+    found, judged = robustness_of(encoder, photos, kinds, split=split, within=within, seed=seed)
+    print(write_robustness(found, judged, out, seed=seed))
 
 
 def study(
