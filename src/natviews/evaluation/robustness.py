@@ -18,7 +18,7 @@ ROBUSTNESS = {
     "additional_recall": "Share of queries whose first match is right and accepted by the one encoder and not by "
     "the other, each accepting matches above a score at which it has the same precision.",
     "missed_recall": "The same the other way round: what the other encoder finds and this one misses.",
-    "precision": "Share of accepted first matches that are right, at scores set on the other half of the products.",
+    "precision": "Share of accepted first matches that are right, at scores set on the other half of products.",
 }
 """What each figure says."""
 SHOWN = ("recall@1", "recall@10", "map@r", "auc")

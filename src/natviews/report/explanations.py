@@ -8,6 +8,7 @@ from typing import Any
 
 from natviews.config import RECIPES, did_you_mean, recipe_names
 from natviews.evaluation import FIGURES, LABEL_FREE, METRICS
+from natviews.evaluation import CLUSTER_METRICS, LABEL_FREE, METRICS, ROBUSTNESS
 from natviews.methods import METHODS
 from natviews.types import NatviewsError
 from natviews.views import OPS, POLICIES
@@ -20,6 +21,7 @@ def explanation(name: str) -> str:
         "view policies": list(POLICIES),
         "operations": list(OPS),
         "metrics": [*METRICS, *FIGURES, *LABEL_FREE],
+        "metrics": [*METRICS, *CLUSTER_METRICS, *ROBUSTNESS, *LABEL_FREE],
         "recipes": recipe_names(),
     }
     if not name:
@@ -49,6 +51,8 @@ def _metric(name: str) -> str:
         said, note = LABEL_FREE[name], "It needs no labels, and compares encoders on the same photos only."
     else:
         said, note = {**METRICS, **FIGURES}[name], "Every figure has a 95 % interval from resampling products."
+        said = (METRICS | CLUSTER_METRICS | ROBUSTNESS)[name]
+        note = "Every figure has a 95 % interval from resampling products."
     return f"metric {name}\n\n{said}\n{note}"
 
 

@@ -14,8 +14,8 @@ from natviews.report.sheet import contact_sheet
 from natviews.report.views_sheet import write_picture
 
 NOTES = {
-    "Recall@1": "Share of disturbed photos whose nearest clean photo is another photo of their product, with "
-    "95 % intervals over products. `*` marks disturbances that no policy here trains on.",
+    "Recall@1": "Share of disturbed photos whose nearest clean photo is another of their product, with "
+    "intervals over products. `*` marks disturbances that no policy here trains on.",
     "Copies": "The same when the photo that was disturbed is what is to be found (copy detection): an easier task.",
     "Additional": "First matches accepted at one precision, set on the other half of the products. *Gained*: "
     "found by {ours}, missed by {baseline}; *lost*: the other way round. p: McNemar's exact test over queries, "

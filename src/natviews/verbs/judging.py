@@ -19,6 +19,9 @@ def evaluate(
     gallery: Annotated[str | None, Option(metavar="COLUMN=VALUE", help="Who may be found in that slice.")] = None,
     within: Annotated[str | None, Option(metavar="COLUMN", help="A query's gallery shares its value.")] = None,
     by: Annotated[str | None, Option(metavar="COLUMN", help="Also judge each value of the column.")] = None,
+    colour: Annotated[str | None, Option(metavar="COLUMN", help="Colours: their entropy in clusters,")] = None,
+    style: Annotated[str | None, Option(metavar="COLUMN", help="and what clusters know of this style.")] = None,
+    design: Annotated[str | None, Option(metavar="COLUMN", help="What a product's other colours share.")] = None,
     encoding: Encoding = "utf-8",
 ) -> None:
     """Judge embeddings beside a histogram, the untrained and the frozen encoder: metrics.json, report.html."""
@@ -29,7 +32,7 @@ def evaluate(
     with progress("loading torch"):
         from natviews.report.judge import Slices, evaluate_file
 
-    slices = Slices(within, by, _condition(query), _condition(gallery))
+    slices = Slices(within, by, _condition(query), _condition(gallery), colour, style, design)
     report = evaluate_file(vectors, opened(catalog, encoding), split=split, slices=slices)
     tell(report, out)
 
