@@ -16,8 +16,8 @@ from natviews.report.views_sheet import write_picture
 NOTES = {
     "Recall@1": "Share of disturbed photos whose nearest clean photo is another of their product, with "
     "intervals over products. `*` marks disturbances that no policy here trains on.",
-    "Copies": "The same when the photo that was disturbed is what is to be found (copy detection): an easier task.",
-    "Additional": "First matches accepted at one precision, set on the other half of the products. *Gained*: "
+    "Copies": "The same when the disturbed photo itself is what is to be found (copy detection): an easier task.",
+    "Additional": "First matches accepted at one precision, set on the other half of products. *Gained*: "
     "found by {ours}, missed by {baseline}; *lost*: the other way round. p: McNemar's exact test over queries, "
     "and over products, each counted once; photos of a product are not independent: the second is the honest one.",
 }
