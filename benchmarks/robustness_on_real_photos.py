@@ -24,7 +24,7 @@ from natviews.encoders import Architecture, Encoder, stored_size
 from natviews.evaluation import Retrieval, retrieval, variants_judging
 from natviews.evaluation.sets import POOLS, set_retrieval
 from natviews.report.disturbing import DISTURBANCES
-from natviews.report.robustness import Judged, Network, histograms, judge_robustness, networks_of
+from natviews.report.robustness import Judged, Network, judge_robustness, networks_of, rows_of
 from natviews.report.robustness_page import write_robustness
 from natviews.training import Run, features_of, judging_of
 from natviews.training.measuring import Known, choose_head
@@ -72,13 +72,7 @@ def frozen(options: argparse.Namespace) -> Encoder:
 def vectors_of(judged: Judged, networks: list[Network], change: Change | None = None) -> dict[str, np.ndarray]:
     """Row -> vectors of the photos, each changed if wished."""
 
-    def photos():
-        return (change(photo) if change else photo for photo in judged.clean())
-
-    rows = {"histogram": histograms(photos())}
-    for network in networks:
-        rows |= network.rows(photos(), len(judged.packed))
-    return rows
+    return rows_of((change(photo) if change else photo for photo in judged.clean()), networks)
 
 
 def covered(left: float, top: float, right: float, bottom: float) -> Change:
@@ -200,7 +194,9 @@ def disturbances(shops: Path, options: argparse.Namespace) -> tuple[str, list[Me
     networks, test = networks_for(packed, options), part(packed, "test")
     judged = Judged(test, test, frozen(options).architecture.prepared_by())
     ours = {} if options.encoder else {"ours": "frozen+whitening", "baseline": "frozen"}
-    found = judge_robustness(judged, networks, DISTURBANCES, title="Instamart, test", **ours)
+    strongest = {disturbance.kind: disturbance for disturbance in DISTURBANCES}  # each kind's last
+    chosen = list(strongest.values()) if options.strongest else DISTURBANCES
+    found = judge_robustness(judged, networks, chosen, title="Instamart, test", **ours)
     page = write_robustness(found, judged, options.out)
     return page.read_text(encoding="utf-8"), found.metrics
 
@@ -221,6 +217,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--encoder", type=Path)
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
+    parser.add_argument("--strongest", action="store_true", help="only the last strength of each kind")
     options = parser.parse_args()
     if bool(options.weights) == bool(options.encoder):
         parser.error("give --weights or --encoder")

@@ -1,8 +1,9 @@
 """How robust an encoder is, beside what it must beat: figures under each disturbance, and what was gained and
 lost."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from natviews.catalog import Catalog, PackedPhotos, pack, with_split
 from natviews.catalog.prepared import ROOM, limited
 from natviews.encoders import Encoder, describer, stored_size
+from natviews.encoders.describing import Describe
 from natviews.evaluation import (
     AdditionalRecall,
     Judging,
@@ -28,12 +30,12 @@ from natviews.types import Embeddings, Metric, NatviewsError, Provenance
 from natviews.views import Preparation
 
 PRECISIONS = (0.90, 0.95)
+BATCH = 64
 SHEET_ROWS = 8
 """Queries that a sheet of gains, or of losses, shows."""
 CLEAN = "clean"
 BASELINES = ("frozen+whitening", "frozen", "untrained", "histogram")
 """What the trained encoder is compared with: the first of them that there is."""
-Photos = Iterable[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,12 @@ class Network:
     features: str
     head: str
     design: str = ""
+    describe: Describe | None = None
 
-    def rows(self, photos: Photos, count: int) -> dict[str, np.ndarray]:
-        """Row name -> unit vectors of so many photos."""
-        encoder, describe = self.encoder, describer(self.encoder, count)
-        features = np.concatenate(list(encoder.features(photos, describe=describe)))
+    def rows(self, photos: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Row name -> unit vectors of some photos."""
+        encoder = self.encoder
+        features = np.concatenate(list(encoder.features(photos, describe=self.describe)))
         if encoder.head is None:
             return {self.features: features}
         rows = {self.features: features, self.head: encoder.head.vectors(features)}
@@ -117,9 +120,17 @@ class Robustness:
         return next((m for m in self.metrics if (m.row, m.name, m.slice) == wanted), None)
 
 
-def histograms(photos: Photos) -> np.ndarray:
-    """The colour histogram of each photo, (N, 192) of length 1."""
-    return np.stack([colour_histogram(photo) for photo in photos])
+def rows_of(photos: Iterable[np.ndarray], networks: Sequence[Network]) -> dict[str, np.ndarray]:
+    """Row name -> unit vectors (N, D) of photos, the colour histogram's first. Each photo is made once."""
+    parts: dict[str, list[np.ndarray]] = {}
+    waiting = iter(photos)
+    while batch := list(islice(waiting, BATCH)):
+        found = {"histogram": np.stack([colour_histogram(photo) for photo in batch])}
+        for network in networks:
+            found |= network.rows(batch)
+        for row, vectors in found.items():
+            parts.setdefault(row, []).append(vectors)
+    return {row: np.concatenate(vectors) for row, vectors in parts.items()}
 
 
 def networks_of(run: Run | None, encoder: Encoder) -> list[Network]:
@@ -147,15 +158,10 @@ def judge_robustness(
     `baseline` is the first of BASELINES that there is, if not given. Raises NatviewsError where no product has two
     photos.
     """
-
-    def rows_of(photos: Callable[[], Photos], count: int) -> dict[str, np.ndarray]:
-        rows = {"histogram": histograms(photos())}
-        for network in networks:
-            rows |= network.rows(photos(), count)
-        return rows
-
+    photos = len(judged.packed) * (1 + len(disturbances))
+    networks = [replace(network, describe=describer(network.encoder, photos)) for network in networks]
     with progress("describing photos as they are"):
-        vectors = rows_of(judged.clean, len(judged.packed))
+        vectors = rows_of(judged.clean(), networks)
     judging = judged.judging
     clean = {row: retrieval(judged.under(found), judging, row=row) for row, found in vectors.items()}
     asking = clean[ours].rows
@@ -166,7 +172,7 @@ def judge_robustness(
     comparisons = []
     with progress("describing disturbed photos", len(disturbances)) as advance:
         for disturbance in disturbances:
-            shown = rows_of(lambda d=disturbance: judged.disturbed(asking, d, seed), len(asking))  # type: ignore[misc]
+            shown = rows_of(judged.disturbed(asking, disturbance, seed), networks)
             answers = {}
             for row, found in shown.items():
                 queries = vectors[row].copy()
