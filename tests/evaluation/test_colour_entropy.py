@@ -161,3 +161,16 @@ def test_intervals_cover_the_truth_of_given_clusters():
         for metric in means_with_intervals({name: found[name] for name in truth}, three, row="r"):
             covered[metric.name] += metric.low <= truth[metric.name] <= metric.high
     assert all(0.87 <= count / 80 <= 1 for count in covered.values()), covered
+
+
+def test_photos_without_a_label_leave_the_interval_as_it_is():
+    rng = np.random.default_rng(0)
+    clusters, colours = rng.integers(0, 4, 400), rng.integers(0, 3, 400).astype(str)
+    more = np.r_[clusters, rng.integers(0, 4, 1200)], np.r_[colours, np.full(1200, "")]
+    widths = []
+    for of_clusters, of_colours in ((clusters, colours), more):
+        known = Attributes(np.arange(len(of_clusters)).astype(str), of_colours, of_colours)
+        values = label_figures(of_clusters, known)["style_purity"]
+        [metric] = means_with_intervals({"purity": values}, known.products, row="r")
+        widths.append(metric.high - metric.low)
+    assert widths[1] == pytest.approx(widths[0], rel=0.15)
