@@ -120,11 +120,13 @@ def _sheet(
     rows, labels = [], []
     for query, photo in zip(queries.tolist(), shown, strict=True):
         pictures, texts = [photo, judged.packed.pixels(int(ours.rows[query]))], ["asks", "undisturbed"]
-        for name, answers in ((found.ours, ours), (found.baseline, baseline)):
+        both = next(iter(comparison.additional.values()))
+        for name, answers, part in ((found.ours, ours, both.ours), (found.baseline, baseline, both.baseline)):
             row = int(answers.neighbours[query, 0])
             is_right = products[row] == ours.products[query]
             pictures.append(judged.packed.pixels(row))
-            texts.append(f"{name}: {'right' if is_right else 'wrong'}, {answers.scores[query, 0]:.2f}")
+            said = f"{'right' if is_right else 'wrong'}, {'accepted' if part.accepted[query] else 'refused'}"
+            texts.append(f"{name}: {said}, {answers.scores[query, 0]:.2f}")
         rows.append(pictures)
         labels.append(texts)
     title = f"{comparison.disturbance.name}: {word} by {found.ours} over {found.baseline}"
