@@ -8,15 +8,12 @@ import numpy as np
 
 from natviews.catalog import Catalog, PackedPhotos, pack, with_split
 from natviews.encoders import Encoder
-from natviews.evaluation import Judging, Retrieval, retrieval
-from natviews.encoders import Architecture, Encoder, stored_size
 from natviews.evaluation import (
     VARIANTS_SLICE,
     Attributes,
     Judging,
     Retrieval,
     cluster_figures,
-    colour_histogram,
     retrieval,
     variants_judging,
 )
@@ -100,11 +97,9 @@ def evaluate(
     With the `run` that made them there are the rows `untrained` and, where it began from pretrained
     weights, `frozen` and `frozen+whitening`. Photos without a vector are left out and counted.
     """
+    slices.check(packed.catalog)
     embeddings, packed, without = aligned(embeddings, packed)
     vectors = rows_of(embeddings, packed, run)
-    slices.check(packed.catalog)
-    embeddings, packed, without = _aligned(embeddings, packed)
-    vectors = _rows(embeddings, packed, run)
     metrics: list[Metric] = []
     examples: tuple[list[Example], list[Example]] = ([], [])
     for judging, parts in slices.judgings(packed.catalog):

@@ -83,8 +83,8 @@ def _panel(panel: Panel, rows: list[str], scale: list[float], emphasised: str) -
         parts.append(text.format(LEFT - 6, up(value) + 4, value))
     for i, place in enumerate(panel.places):
         text = Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>')
-        for line, words in enumerate(place.split(" ", 1)):  # side by side, long places would overlap
-            parts.append(text.format(LEFT + 10 + i * step, floor + 16 + 13 * line, words))
+        for down, words in enumerate(place.split(" ", 1)):  # side by side, long places would overlap
+            parts.append(text.format(LEFT + 10 + i * step, floor + 16 + 13 * down, words))
     for i, (row, line_of) in enumerate(panel.lines.items()):
         aside = (i - (len(panel.lines) - 1) / 2) * 2.5  # intervals must not hide each other
         points = [(LEFT + 10 + j * step + aside, up(m.value)) for j, m in enumerate(line_of)]

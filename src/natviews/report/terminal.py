@@ -50,6 +50,8 @@ def print_attributes(report: AttributeReport) -> None:
             for row, cells in report.lines(attribute, [f"{probe}_{name}" for name in HEADLINES]):
                 table.add_row(row, *cells)
             OUT.print(table)
+
+
 def _by_figure(report: Report, slice: str, names: list[str], table: Table) -> Table:
     """The table filled with a line for each figure: there are more of them than rows."""
     rows = list(dict.fromkeys(m.row for m in report.metrics if m.slice == slice))

@@ -68,6 +68,8 @@ def probe(
     report = probe_file(vectors, photos, attribute, probes=kind or tuple(PROBES), shares=share or ())
     print_attributes(report)
     print(report.write(out))
+
+
 def robustness(
     encoder: Annotated[Path, Argument(metavar="RUN_OR_ENCODER", help="A run's folder or an encoder's.")],
     catalog: CatalogPath,
