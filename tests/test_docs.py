@@ -68,6 +68,8 @@ def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, tiny_settings):
         arguments = shlex.split(line)[1:]
         if arguments[0] == "train":
             arguments += [part for setting in tiny_settings for part in ("--set", setting)]
+        if arguments[0] == "robustness":
+            arguments += ["--only", "grey"]
         if arguments[0] == "study":
             arguments += ["--only", "simclr", "--seeds", "1", "--epochs", "1", "--products", "40"]
         done = CliRunner().invoke(app, arguments)

@@ -9,8 +9,12 @@ import torch
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from sklearn.metrics import roc_auc_score
 
-from natviews.evaluation import METRICS, Judging, retrieval
+from natviews.evaluation import METRICS, Judging, means_with_intervals, retrieval
+from natviews.evaluation.natural_views import d_prime
 from natviews.types import Embeddings, Provenance
+
+PER_QUERY = [name for name in METRICS if name != "d_prime"]
+"""d' is a figure of all queries together."""
 
 
 def embeddings(vectors: np.ndarray, products: np.ndarray) -> Embeddings:
@@ -91,7 +95,9 @@ def test_every_figure_equals_a_plain_computation():
 
 
 def test_every_figure_has_an_explanation():
-    assert set(retrieval(clustered(0)).values) == set(METRICS)
+    found = retrieval(clustered(0))
+    assert {metric.name for metric in found.metrics()} == set(METRICS)
+    assert set(found.values) == set(PER_QUERY)
 
 
 def test_lone_photos_do_not_ask_but_may_be_found():
@@ -188,7 +194,7 @@ def test_the_order_of_the_catalogue_does_not_change_the_figures():
     data = clustered(4)
     order = np.random.default_rng(9).permutation(len(data))
     one, other = retrieval(data), retrieval(data.take(order))
-    for name in METRICS:
+    for name in PER_QUERY:
         there = {int(order[row]): value for row, value in by_row(other, name).items()}
         assert there == pytest.approx(by_row(one, name), abs=1e-6), name
 
@@ -207,7 +213,7 @@ def test_the_figures_do_not_depend_on_the_chunks(monkeypatch, scores_at_a_time):
     parts = retrieval(data, judging)
     assert np.array_equal(whole.rows, parts.rows)
     assert np.array_equal(whole.neighbours, parts.neighbours)
-    for name in METRICS:
+    for name in PER_QUERY:
         assert parts.values[name] == pytest.approx(whole.values[name], abs=1e-6), name
 
 
@@ -229,7 +235,7 @@ def test_paired_differences_are_taken_query_by_query():
     difference = one.minus(other)
     assert difference.row == "trained-frozen"
     assert np.array_equal(difference.rows, one.rows)
-    for name in METRICS:
+    for name in PER_QUERY:
         assert np.array_equal(difference.values[name], one.values[name] - other.values[name])
     metric = {metric.name: metric for metric in difference.metrics()}["recall@1"]
     assert metric.value == pytest.approx(one.values["recall@1"].mean() - other.values["recall@1"].mean())
@@ -253,5 +259,88 @@ def test_figures_of_some_queries_are_of_those_alone():
     where = np.arange(len(found.rows)) < 30
     for metric in found.metrics("shoes", where):
         assert (metric.row, metric.slice, metric.n) == ("trained", "shoes", 30)
-        assert metric.value == pytest.approx(found.values[metric.name][:30].mean())
+        if metric.name in PER_QUERY:
+            assert metric.value == pytest.approx(found.values[metric.name][:30].mean())
         assert metric.low <= metric.value <= metric.high
+
+
+def test_d_prime_is_the_gap_over_the_pooled_deviation_of_all_pairs():
+    # Four photos of each product, so that a mean over queries is one over pairs.
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(30, 12))
+    data = embeddings(
+        np.repeat(centres, 4, axis=0) + rng.normal(size=(120, 12)), np.repeat(np.arange(30), 4).astype(str)
+    )
+    same = data.product_ids[:, None] == data.product_ids[None, :]
+    scores = data.vectors.astype(float) @ data.vectors.T
+    within, between = scores[same & ~np.eye(120, dtype=bool)], scores[~same]
+    expected = (within.mean() - between.mean()) / np.sqrt((within.var() + between.var()) / 2)
+    found = {m.name: m for m in retrieval(data).metrics()}
+    assert found["d_prime"].value == pytest.approx(expected, rel=1e-5)
+    assert found["gap"].value == pytest.approx(within.mean() - between.mean(), abs=1e-6)
+    assert found["d_prime"].low < expected < found["d_prime"].high
+
+
+def test_of_two_encoders_the_difference_of_d_primes_is_taken():
+    one, other = retrieval(clustered(6, 0.5)), retrieval(clustered(6, 3.0), row="frozen")
+    of = [next(m for m in r.metrics() if m.name == "d_prime") for r in (one, other, one.minus(other))]
+    assert of[2].value == pytest.approx(of[0].value - of[1].value)
+    assert of[2].high - of[2].low < (of[0].high - of[0].low) + (of[1].high - of[1].low)
+
+
+def test_vectors_that_are_all_alike_have_no_d_prime_to_speak_of():
+    found = retrieval(embeddings(np.ones((12, 4)), np.repeat(["a", "b", "c"], 4)))
+    assert next(m.value for m in found.metrics() if m.name == "d_prime") == 0
+
+
+def test_the_interval_of_d_prime_covers_the_truth():
+    # The truth is that of 20,000 products; without the deviation's own uncertainty a third would be missed.
+    rng = np.random.default_rng(0)
+
+    def moments(products):
+        spread = rng.gamma(4.0, 0.25, products)
+        within = 0.6 + 0.1 * spread[:, None] * rng.normal(size=(products, 3))
+        between = 0.1 + 0.1 * spread[:, None] * rng.normal(size=(products, 20))
+        return np.stack(
+            [f(x) for x in (within, between) for f in (lambda x: x.mean(1), lambda x: (x**2).mean(1))], 1
+        )
+
+    truth = d_prime(moments(200_000)).mean()
+    covered = 0
+    for _ in range(80):
+        [metric] = means_with_intervals({"d'": d_prime(moments(60))}, np.arange(60), row="r")
+        covered += metric.low <= truth <= metric.high
+    assert 0.89 <= covered / 80 <= 0.99
+
+
+def test_every_product_weighs_the_same_in_the_figures_per_product():
+    # Product a has four photos that find each other, b has two that do not.
+    data = embeddings(on_circle(0, 1, 2, 3, 40, 90, 60), ["a"] * 4 + ["b", "b", "c"])
+    found = retrieval(data)
+    assert found.values["recall@1"].mean() == pytest.approx(4 / 6)
+    per_product = found.per_product()
+    assert per_product.products.tolist() == ["a", "b"] and per_product.rows.tolist() == [0, 4]
+    assert per_product.values["recall@1"].tolist() == [1.0, 0.0]
+    assert per_product.minus(per_product).values["map@r"].tolist() == [0.0, 0.0]
+
+
+def test_figures_per_product_equal_those_of_pytorch_metric_learning():
+    data = clustered(2, 1.5)
+    calculator = AccuracyCalculator(
+        include=("r_precision", "mean_average_precision_at_r"),
+        k="max_bin_count",
+        avg_of_avgs=True,
+        device=torch.device("cpu"),
+    )
+    labels = torch.from_numpy(np.unique(data.product_ids, return_inverse=True)[1])
+    theirs = calculator.get_accuracy(torch.from_numpy(data.vectors), labels)
+    ours = {name: values.mean() for name, values in retrieval(data).per_product().values.items()}
+    assert ours["r_precision"] == pytest.approx(theirs["r_precision"], abs=1e-6)
+    assert ours["map@r"] == pytest.approx(theirs["mean_average_precision_at_r"], abs=1e-6)
+
+
+def test_scores_are_the_cosines_of_what_was_found():
+    data = clustered(8)
+    found = retrieval(data)
+    cosines = np.einsum("qd,qkd->qk", data.vectors[found.rows], data.vectors[found.neighbours])
+    assert found.scores == pytest.approx(cosines, abs=1e-6)

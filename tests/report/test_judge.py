@@ -7,7 +7,8 @@ from natviews.catalog import pack, with_split
 from natviews.encoders import Encoder, embed_catalog
 from natviews.index import read_embeddings
 from natviews.report import write_report
-from natviews.report.judge import Slices, evaluate, evaluate_file, report_on_run
+from natviews.report.judge import PER_PRODUCT, Slices, evaluate, evaluate_file, report_on_run
+from natviews.report.terminal import print_report
 from natviews.types import Embeddings, NatviewsError, Provenance
 
 
@@ -114,3 +115,46 @@ def test_worst_examples_are_wrong_and_best_are_right(stored, catalog):
         assert example.scores == sorted(example.scores, reverse=True)
         own = [shown.product_id == example.query.product_id for shown in example.found]
         assert own == example.right
+
+
+@pytest.fixture(scope="module")
+def coloured(catalog):
+    """The catalogue with a colour and a cut of each product, and designs that come in two colours."""
+    product = np.unique(catalog.product_ids, return_inverse=True)[1]
+    design = np.char.add("design ", (product // 2).astype(str))
+    colour = np.where(product % 2 == 0, "red", "blue")
+    return (
+        catalog.with_column("hue", colour)
+        .with_column("cut", (product % 5).astype(str))
+        .with_column("model", design)
+    )
+
+
+def test_colour_is_told_beside_style_and_designs_find_their_other_colours(stored, coloured, tmp_path):
+    slices = Slices(colour="hue", style="cut", design="model")
+    report = evaluate_file(stored, coloured, split="train", slices=slices)
+    names = {m.name.split("@")[0] for m in report.metrics if m.slice == "clusters"}
+    assert {"colour_entropy_weighted", "colour_information", "style_information", "style_purity"} <= names
+    rows = {m.row for m in report.metrics if m.slice == "clusters"}
+    assert {"trained", "trained, permuted", "histogram", "histogram, permuted"} <= rows
+    variants = report.metric("trained", "recall@1", "colour variants")
+    assert 0 < variants.n <= len(coloured) and report.metric("trained-histogram", "map@r", "colour variants")
+    page = write_report(report, tmp_path).read_text(encoding="utf-8")
+    assert "colour variants" in page and "style_information" in page
+    print_report(report)
+
+
+def test_colour_without_style_is_refused_and_so_is_a_column_that_is_not_there(stored, coloured):
+    for one in ({"colour": "hue"}, {"style": "cut"}):
+        with pytest.raises(NatviewsError, match="--colour and --style both"):
+            Slices(**one)
+    Slices(colour="hue", design="model")
+    with pytest.raises(NatviewsError, match="no column 'color'"):
+        evaluate_file(stored, coloured, split="test", slices=Slices(colour="color", style="cut"))
+
+
+def test_figures_per_product_count_each_product_once(stored, catalog):
+    report = evaluate_file(stored, catalog, split="test", slices=Slices())
+    per_product, per_query = (report.metric("trained", "map@r", name) for name in (PER_PRODUCT, "all"))
+    assert per_product.n < per_query.n
+    assert report.metric("trained-histogram", "map@r", PER_PRODUCT).n == per_product.n

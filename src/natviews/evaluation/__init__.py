@@ -1,5 +1,7 @@
 from natviews.evaluation.categories import Spoilt, Suggested, suggestion_study, suggestions
 from natviews.evaluation.classification import FIGURES, ClassFigures, Probed, classification, per_class
+from natviews.evaluation.colour_entropy import CLUSTER_METRICS, Attributes, cluster_figures
+from natviews.evaluation.colour_variants import VARIANTS_SLICE, variants_judging
 from natviews.evaluation.histogram import colour_histogram
 from natviews.evaluation.intervals import Tally, means_with_intervals
 from natviews.evaluation.label_free import (
@@ -24,13 +26,26 @@ from natviews.evaluation.natural_views import METRICS, Judging, Retrieval, retri
 from natviews.evaluation.neighbours import neighbours_probe
 from natviews.evaluation.precision_recall import PRECISIONS, Operating, Thresholds
 from natviews.evaluation.probe import Labelled, linear_probe, mlp_probe
+from natviews.evaluation.robustness import (
+    ROBUSTNESS,
+    AdditionalRecall,
+    additional_recall,
+    copies_found,
+    disturbed_metrics,
+    mcnemar,
+)
 
 __all__ = [
+    "CLUSTER_METRICS",
     "FIGURES",
     "LABEL_FREE",
     "METRICS",
     "PRECISIONS",
     "PROBES",
+    "ROBUSTNESS",
+    "VARIANTS_SLICE",
+    "AdditionalRecall",
+    "Attributes",
     "ClassFigures",
     "Efficiency",
     "Judging",
@@ -43,14 +58,19 @@ __all__ = [
     "Suggested",
     "Tally",
     "Thresholds",
+    "additional_recall",
     "alpha_req",
     "classification",
+    "cluster_figures",
     "colour_histogram",
+    "copies_found",
+    "disturbed_metrics",
     "label_efficiency",
     "label_free_figures",
     "labels_needed",
     "lidar",
     "linear_probe",
+    "mcnemar",
     "means_with_intervals",
     "mlp_probe",
     "neighbours_probe",
@@ -60,6 +80,7 @@ __all__ = [
     "retrieval",
     "suggestion_study",
     "suggestions",
+    "variants_judging",
     "with_imbalance",
     "with_noise",
     "with_share",

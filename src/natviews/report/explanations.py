@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from natviews.config import RECIPES, did_you_mean, recipe_names
-from natviews.evaluation import FIGURES, LABEL_FREE, METRICS
+from natviews.evaluation import CLUSTER_METRICS, FIGURES, LABEL_FREE, METRICS, ROBUSTNESS
 from natviews.methods import METHODS
 from natviews.types import NatviewsError
 from natviews.views import OPS, POLICIES
@@ -19,7 +19,7 @@ def explanation(name: str) -> str:
         "methods": list(METHODS),
         "view policies": list(POLICIES),
         "operations": list(OPS),
-        "metrics": [*METRICS, *FIGURES, *LABEL_FREE],
+        "metrics": list(METRICS | FIGURES | CLUSTER_METRICS | ROBUSTNESS | LABEL_FREE),
         "recipes": recipe_names(),
     }
     if not name:
@@ -48,7 +48,8 @@ def _metric(name: str) -> str:
     if name in LABEL_FREE:
         said, note = LABEL_FREE[name], "It needs no labels, and compares encoders on the same photos only."
     else:
-        said, note = {**METRICS, **FIGURES}[name], "Every figure has a 95 % interval from resampling products."
+        said = (METRICS | FIGURES | CLUSTER_METRICS | ROBUSTNESS)[name]
+        note = "Every figure has a 95 % interval from resampling products."
     return f"metric {name}\n\n{said}\n{note}"
 
 

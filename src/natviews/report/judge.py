@@ -8,12 +8,23 @@ import numpy as np
 
 from natviews.catalog import Catalog, PackedPhotos, pack, with_split
 from natviews.encoders import Encoder
-from natviews.evaluation import Judging, Retrieval, retrieval
+from natviews.evaluation import (
+    VARIANTS_SLICE,
+    Attributes,
+    Judging,
+    Retrieval,
+    cluster_figures,
+    retrieval,
+    variants_judging,
+)
+from natviews.progress import progress
 from natviews.report.report import Example, Quadrants, Report, Shown
 from natviews.report.rows import aligned, packed_for, rows_of, run_at
 from natviews.training import Run, features_of, has_natural_views, judging_of
 from natviews.types import Embeddings, Metric, NatviewsError, Provenance
 
+PER_PRODUCT = "all, each product once"
+"""The slice in which a product's photos count together as one."""
 EXAMPLES, FOUND, THUMBNAIL = 6, 6, 112
 QUADRANT_PHOTOS = 4
 
@@ -22,15 +33,33 @@ QUADRANT_PHOTOS = 4
 class Slices:
     """What is judged besides all photos.
 
-    `within`: a column whose value query and gallery must share; `by`: a column, each of whose values is a
-    slice of the queries; `query` and `gallery`: (column, value), who asks and who may be found in a slice
-    of its own.
+    `within`: a column whose value query and gallery must share (a shop, a seller); `by`: a column, each of whose
+    values is a slice of the queries; `query` and `gallery`: (column, value), who asks and who may be found in a
+    slice of its own (buyers' photos among sellers', detail shots among whole ones). `colour` and `style`: columns
+    whose entropy and information in clusters are told, never one without the other; `design`: a column that
+    products of one design in several colours share, which are then to find each other.
     """
 
     within: str | None = None
     by: str | None = None
     query: tuple[str, str] | None = None
     gallery: tuple[str, str] | None = None
+    colour: str | None = None
+    style: str | None = None
+    design: str | None = None
+
+    def __post_init__(self) -> None:
+        colour_is_used = self.style is not None or self.design is not None
+        if (self.colour is not None and not colour_is_used) or (self.style is not None and self.colour is None):
+            raise NatviewsError(
+                "Colour entropy says nothing without style information; give --colour and --style both."
+            )
+
+    def check(self, catalog: Catalog) -> None:
+        """Raises NatviewsError for a column that the catalogue lacks, before long work."""
+        for name in (self.within, self.by, self.colour, self.style, self.design):
+            if name is not None:
+                catalog.text(name)
 
     def judgings(self, catalog: Catalog) -> list[tuple[Judging, dict[str, np.ndarray]]]:
         """Ways of judging, each with its slices: name -> which photos may ask (N,) bool. `all` is first."""
@@ -68,6 +97,7 @@ def evaluate(
     With the `run` that made them there are the rows `untrained` and, where it began from pretrained
     weights, `frozen` and `frozen+whitening`. Photos without a vector are left out and counted.
     """
+    slices.check(packed.catalog)
     embeddings, packed, without = aligned(embeddings, packed)
     vectors = rows_of(embeddings, packed, run)
     metrics: list[Metric] = []
@@ -83,6 +113,9 @@ def evaluate(
         for name, asking in parts.items():
             if (where := asking[trained.rows]).any():
                 metrics += [metric for answer in compared for metric in answer.metrics(name, where)]
+        if "all" in parts:
+            metrics += [metric for answer in compared for metric in answer.per_product().metrics(PER_PRODUCT)]
+    metrics += colour_figures(vectors, embeddings, packed.catalog, slices)
     before = "frozen" if "frozen" in vectors else "untrained" if "untrained" in vectors else "histogram"
     facts = {"encoder": embeddings.made_by.encoder, "encoder's folder": embeddings.made_by.location}
     facts |= {"catalogue": packed.catalog.digest, "natviews": embeddings.made_by.version}
@@ -100,6 +133,30 @@ def evaluate(
         worst=examples[1],
         facts=facts,
     )
+
+
+def colour_figures(
+    vectors: dict[str, np.ndarray], embeddings: Embeddings, catalog: Catalog, slices: Slices
+) -> list[Metric]:
+    """What each row's clusters know of colour and style, and whether photos find their design in other colours."""
+    metrics, judging = [], judging_of(catalog, slices.within)
+    if slices.colour and slices.style:
+        fresh = judging.queries
+        columns = (catalog.column(name)[fresh] for name in (slices.colour, slices.style))
+        attributes = Attributes(catalog.product_ids[fresh], *columns)
+        with progress("clusters of similar photos", len(vectors)) as advance:
+            for row, found in vectors.items():
+                metrics += cluster_figures(found[fresh], attributes, row=row)
+                advance()
+    if slices.design:
+        colours = catalog.column(slices.colour) if slices.colour else None
+        variants = variants_judging(judging, catalog.column(slices.design), colours)
+        answers = {row: retrieval(_under(embeddings, v), variants, row=row) for row, v in vectors.items()}
+        trained = answers["trained"]
+        compared = [*answers.values(), *(trained.minus(a) for row, a in answers.items() if row != "trained")]
+        if len(trained.rows):
+            metrics += [metric for answer in compared for metric in answer.metrics(VARIANTS_SLICE)]
+    return metrics
 
 
 def evaluate_file(embeddings: Embeddings, catalog: Catalog, *, split: str, slices: Slices) -> Report:

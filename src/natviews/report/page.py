@@ -32,6 +32,8 @@ NAMES = {
     "auc": "AUC",
     "within": "Within",
     "between": "Between",
+    "gap": "Gap",
+    "d_prime": "d'",
 }
 MEANINGS = {
     "Recall@k": "The share of photos that find another photo of their product among the first k results.",
@@ -41,6 +43,7 @@ MEANINGS = {
     "0.5 is chance.",
     "Within, between": "The mean similarity of photos of the same product, and of different products. "
     "The wider apart the two, the easier to tell products from one another.",
+    "Gap, d'": "Within less between, as it is and in standard deviations.",
     "Interval": "The range in which the figure lies with 95 % confidence, found by resampling products. "
     "A difference counts only when its interval leaves out zero.",
 }
@@ -128,7 +131,11 @@ def page(report: Report) -> str:
     text = environment.from_string(template).render(
         report=report,
         plainly=plainly(parts[first], first),
-        verdicts=[Verdict(name, part.outcome(name), part.verdict(name)) for name, part in parts.items()],
+        verdicts=[
+            Verdict(name, part.outcome(name), part.verdict(name))
+            for name, part in parts.items()
+            if name == first or part.differences(name)
+        ],
         tables=[_table(part, name) for name, part in parts.items() if part.metrics],
         panels=_panels(parts[first], first),
         curves=_curves(report),

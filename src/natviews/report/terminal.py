@@ -26,11 +26,16 @@ def print_report(report: Report) -> None:
     for slice in report.slices:
         queries = next(m.n for m in report.metrics if m.slice == slice)
         table = Table(title=f"{slice}: {queries} queries", title_justify="left")
+        measured = dict.fromkeys(m.name for m in report.metrics if m.slice == slice)
+        if not set(VERDICT_METRICS) <= set(measured):
+            OUT.print(_by_figure(report, slice, list(measured), table))
+            continue
         table.add_column("")
         for name in VERDICT_METRICS:
             table.add_column(SPOKEN[name])
         for row in report.rows:
-            table.add_row(row, *(str(report.metric(row, name, slice) or "") for name in VERDICT_METRICS))
+            if report.metric(row, VERDICT_METRICS[0], slice):
+                table.add_row(row, *(str(report.metric(row, name, slice) or "") for name in VERDICT_METRICS))
         OUT.print(table)
         OUT.print(report.verdict(slice), highlight=False)
 
@@ -45,6 +50,18 @@ def print_attributes(report: AttributeReport) -> None:
             for row, cells in report.lines(attribute, [f"{probe}_{name}" for name in HEADLINES]):
                 table.add_row(row, *cells)
             OUT.print(table)
+
+
+def _by_figure(report: Report, slice: str, names: list[str], table: Table) -> Table:
+    """The table filled with a line for each figure: there are more of them than rows."""
+    rows = list(dict.fromkeys(m.row for m in report.metrics if m.slice == slice))
+    table.title = slice
+    for column in ("", *rows):
+        table.add_column(column)
+    for name in names:
+        values = [report.metric(row, name, slice) for row in rows]
+        table.add_row(name, *(f"{metric.value:.2f}" if metric else "" for metric in values))
+    return table
 
 
 def print_statistics(

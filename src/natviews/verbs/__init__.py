@@ -7,6 +7,6 @@ from natviews.verbs.catalogs import check, views
 from natviews.verbs.demo import demo
 from natviews.verbs.encoders import embed, export, train
 from natviews.verbs.finding import search
-from natviews.verbs.judging import evaluate, explain, probe, study
+from natviews.verbs.judging import evaluate, explain, probe, robustness, study
 
-VERBS = (demo, check, views, train, embed, export, evaluate, probe, search, study, explain)
+VERBS = (demo, check, views, train, embed, export, evaluate, probe, robustness, search, study, explain)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from natviews.verbs.arguments import CatalogPath, Encoding, Out, generated, opened, tell
+from natviews.verbs.arguments import CatalogPath, Encoding, Out, Seed, generated, opened, tell
 
 
 def evaluate(
@@ -19,6 +19,9 @@ def evaluate(
     gallery: Annotated[str | None, Option(metavar="COLUMN=VALUE", help="Who may be found in that slice.")] = None,
     within: Annotated[str | None, Option(metavar="COLUMN", help="A query's gallery shares its value.")] = None,
     by: Annotated[str | None, Option(metavar="COLUMN", help="Also judge each value of the column.")] = None,
+    colour: Annotated[str | None, Option(metavar="COLUMN", help="Colours: their entropy in clusters,")] = None,
+    style: Annotated[str | None, Option(metavar="COLUMN", help="and what clusters know of this style.")] = None,
+    design: Annotated[str | None, Option(metavar="COLUMN", help="What a product's other colours share.")] = None,
     encoding: Encoding = "utf-8",
 ) -> None:
     """Judge embeddings beside a histogram, the untrained and the frozen encoder: metrics.json, report.html."""
@@ -29,7 +32,7 @@ def evaluate(
     with progress("loading torch"):
         from natviews.report.judge import Slices, evaluate_file
 
-    slices = Slices(within, by, _condition(query), _condition(gallery))
+    slices = Slices(within, by, _condition(query), _condition(gallery), colour, style, design)
     report = evaluate_file(vectors, opened(catalog, encoding), split=split, slices=slices)
     tell(report, out)
 
@@ -65,6 +68,29 @@ def probe(
     report = probe_file(vectors, photos, attribute, probes=kind or tuple(PROBES), shares=share or ())
     print_attributes(report)
     print(report.write(out))
+
+
+def robustness(
+    encoder: Annotated[Path, Argument(metavar="RUN_OR_ENCODER", help="A run's folder or an encoder's.")],
+    catalog: CatalogPath,
+    out: Out = Path("robustness"),
+    split: Annotated[str, Option(help="Which part is judged: train, val, test.")] = "test",
+    within: Annotated[str | None, Option(metavar="COLUMN", help="A query's gallery shares its value.")] = None,
+    only: Annotated[list[str] | None, Option(metavar="KIND", help="Only this kind; may be repeated.")] = None,
+    seed: Seed = 0,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Disturb photos (turned, marked, recoloured, blurred) and see what still finds its product."""
+    from natviews.progress import progress
+
+    with progress("loading torch"):
+        from natviews.report.disturbing import chosen_disturbances
+        from natviews.report.robustness import robustness_of
+        from natviews.report.robustness_page import write_robustness
+
+    kinds, photos = chosen_disturbances(only or ()), opened(catalog, encoding)
+    found, judged = robustness_of(encoder, photos, kinds, split=split, within=within, seed=seed)
+    print(write_robustness(found, judged, out, seed=seed))
 
 
 def study(

@@ -71,7 +71,8 @@ class Background(Op):
 class Watermark(Op):
     """A shop's mark over the photo: at a corner, in the middle or tiled.
 
-    `scale` is the mark's longer side as a share of the view's, `opacity` how much it covers; both ranges.
+    `scale` is the mark's longer side as a share of the view's, `opacity` how much it covers; both ranges. With
+    `area`, a range too, the mark's box has that share of the view's area, as far as the view has room for it.
     Marks come from one of two pools that share neither words nor forms: train with one, measure with the
     other. Probability as in SEA (30 %).
     """
@@ -81,11 +82,14 @@ class Watermark(Op):
     opacity: Range = (0.3, 0.8)
     places: tuple[Literal["corner", "centre", "tiled"], ...] = ("corner", "centre", "tiled")
     pool: Literal["train", "test"] = "train"
+    area: Range | None = None
     p: float = 0.3
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._within("scale", 0.01, 1)
+        if self.area is not None:
+            self._within("area", 0.0001, 1)
         self._within("opacity", 0, 1)
         if not self.places or not set(self.places) <= {"corner", "centre", "tiled"}:
             raise NatviewsError(f"Watermark: places = {self.places} must be of corner, centre and tiled.")
@@ -93,7 +97,11 @@ class Watermark(Op):
     def draw(self, view: View, rng: random.Random) -> None:
         source = Drawn(f"{self.pool} mark", rng.randrange(MARKS))
         height, width = drawn(source).shape[:2]
-        side = rng.uniform(*self.scale) * max(view.size) / max(height, width)
+        if self.area is None:
+            side = rng.uniform(*self.scale) * max(view.size) / max(height, width)
+        else:
+            side = math.sqrt(rng.uniform(*self.area) * view.size[0] * view.size[1] / (height * width))
+            side = min(side, view.size[0] / height, view.size[1] / width)
         opacity = rng.uniform(*self.opacity)
         share_x, share_y = width * side / view.size[1], height * side / view.size[0]
         where = self.places[rng.randrange(len(self.places))]
