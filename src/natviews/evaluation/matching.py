@@ -46,7 +46,8 @@ def match_metrics(
 
     `listings` are those that were asked (all that occur, if not given). `itself` counts a listing as its own match
     on both sides, as Shopee's price-match contest did for matches within one catalogue. Intervals resample
-    `super_groups` (listing -> group of near-identical ones; a listing alone where it is in none). With `folds`, every
+    `super_groups` (listing -> group of near-identical ones; a listing alone where it is in none). With `folds`,
+    every
     fold is a slice of its own, and no super-group is parted.
     """
     said, right = claimed.by_listing(), truth.by_listing()
@@ -61,7 +62,8 @@ def match_metrics(
 
 
 def fold_of(super_groups: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
-    """(N,) a fold from 0 for each listing: super-groups (N,) stay whole, the largest go where there is most room."""
+    """(N,) a fold from 0 for each listing: super-groups (N,) stay whole, the largest go where there is most
+    room."""
     names, place, sizes = np.unique(super_groups, return_inverse=True, return_counts=True)
     shuffled = np.random.default_rng(seed).permutation(len(names))
     order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]

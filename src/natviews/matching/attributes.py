@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from natviews.matching.calibration import Calibration, calibrate
 from natviews.matching.candidates import Candidates, candidates
+from natviews.matching.decision import Decision, counted, precision_sentence, table_of
 from natviews.matching.promises import Threshold, precision_by_labels
-from natviews.matching.same_item import Decision, table_of
 from natviews.matching.side import Side
 from natviews.types import NatviewsError
 
@@ -66,7 +66,8 @@ def _number(text: str) -> float:
 
 
 KINDS: dict[str, Read] = {"category": _category, "tags": _tags, "words": _words, "band": _band}
-"""How a column is read: one value; several, parted by comma, semicolon or bar; the words of free text; or a number,
+"""How a column is read: one value; several, parted by comma, semicolon or bar; the words of free text; or a
+number,
 as one of five bands with as many products in each."""
 SEVERAL = ("tags", "words")
 
@@ -99,11 +100,15 @@ def inferred_attributes(
         if not side.has(column):
             raise NatviewsError(f"The catalogue of {side.name} has no column {column!r}.")
     found = candidates(side, side, how="set")
-    tables, promise = [ATTRIBUTES.empty_table()], None
+    tables, promise, sentences = [ATTRIBUTES.empty_table()], None, []
     for column in columns:
         table, promise = _one_attribute(side, found, column, kind, precision)
         tables.append(table)
-    return Decision(pa.concat_tables(tables), promise)
+        lacking = int((side.text(column) == "").sum())
+        filled = len(set(table.column("product").to_pylist()))
+        lack = f"{filled:,} of {counted(lacking, 'product')} without {column!r} have one now."
+        sentences.append(f"{lack} {precision_sentence(promise)}")
+    return Decision(pa.concat_tables(tables), promise, tuple(sentences))
 
 
 def _one_attribute(

@@ -82,7 +82,8 @@ def _isotonic(scores: np.ndarray, right: np.ndarray, weights: np.ndarray) -> Cal
 class Mixture:
     """How two catalogues' likeliest pairs are made up: a `share` of the queries has a match.
 
-    `match_shift` and `wrong_shift` say by how much lower true and wrong pairs score between the two catalogues than
+    `match_shift` and `wrong_shift` say by how much lower true and wrong pairs score between the two catalogues
+    than
     within one: another camera makes both less alike.
     """
 
@@ -92,7 +93,7 @@ class Mixture:
 
 
 SHARES = np.linspace(0.0, 1.0, 41)
-SHIFTS = 13
+SHIFTS = 17
 BINS = 24
 
 
@@ -110,7 +111,7 @@ def unmix(likeliest: np.ndarray, matched: np.ndarray, wrong: np.ndarray) -> Mixt
     edges = np.unique(np.quantile(found, np.linspace(0, 1, BINS + 1)[1:-1]))
     counts = np.bincount(np.searchsorted(edges, found, side="right"), minlength=len(edges) + 1)
     spread = float(np.std(matched)) or 1e-6
-    match_shifts = np.linspace(0, 2.5, SHIFTS) * spread
+    match_shifts = np.linspace(-1.5, 2.5, SHIFTS) * spread
     wrong_shifts = np.linspace(0, 2.0, SHIFTS) * (float(np.std(wrong[np.isfinite(wrong)])) or 1e-6)
     below_match = np.stack([_below(matched - shift, edges) for shift in match_shifts])  # (A, E)
     below_wrong = np.stack([_below(wrong - shift, edges) for shift in wrong_shifts])  # (B, E)

@@ -10,8 +10,8 @@ from natviews.matching.side import Side
 from natviews.progress import progress
 
 Comparing = Literal["best", "mean", "set"]
-"""How two products' photos make one score: the most similar pair, the mean of all pairs, or the mean over every
-photo of its most similar one on the other side."""
+"""How two products' photos make one score: the most similar pair, the mean directions of both, or the mean over
+every photo of its most similar one on the other side."""
 
 PHOTOS = 16
 """Photos that are looked for with each photo."""
@@ -60,7 +60,8 @@ class Candidates:
         return np.diff(self.query, prepend=-1) > 0
 
     def once(self) -> "Candidates":
-        """Of pairs within one side that were found from both ends, one; in order of falling similarity of photos."""
+        """Of pairs within one side that were found from both ends, one; in order of falling similarity of
+        photos."""
         low, high = np.minimum(self.query, self.match), np.maximum(self.query, self.match)
         first = np.unique(low * (int(high.max(initial=0)) + 1) + high, return_index=True)[1]
         kept = self.take(first)
@@ -183,7 +184,7 @@ def _photo_scores(one: Side, other: Side, first: np.ndarray, second: np.ndarray,
     if how == "best":
         score = best
     elif how == "mean":
-        score = np.add.reduceat(cosine, starts) / counts
+        score = np.einsum("md,md->m", one.means[first], other.means[second]).astype(float)
     else:
         score = (
             _mean_of_best(cosine, pair, nth // across[pair]) + _mean_of_best(cosine, pair, nth % across[pair])

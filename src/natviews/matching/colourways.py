@@ -9,9 +9,9 @@ from natviews.catalog import BadPhoto, read_photo
 from natviews.catalog.places import place_of
 from natviews.evaluation import colour_histogram
 from natviews.matching.candidates import Candidates, candidates, compared, pair_scores
+from natviews.matching.decision import Decision, counted, table_of
 from natviews.matching.presumed import halves
 from natviews.matching.promises import recall_threshold
-from natviews.matching.same_item import Decision, table_of
 from natviews.matching.side import Side
 from natviews.progress import progress
 
@@ -34,12 +34,13 @@ SAME_COLOUR = 0.8
 SHARE = 0.5
 
 
-def colourways(side: Side, *, share: float = SHARE) -> Decision:
+def colourway_pairs(side: Side, *, share: float = SHARE) -> Decision:
     """Pairs of products that are one design in two colours; columns as `COLOURWAYS` says, the likeliest first.
 
     The same design: the design head's cosine (or the one head's, where there is no column `design`) is what a
     `share` of held-out products' own halves reach. Another colour: the attribute `colour` differs where the
-    catalogue has it; else, with two heads, the identity head's cosine is below what a share 0.95 of halves reach; else
+    catalogue has it; else, with two heads, the identity head's cosine is below what a share 0.95 of halves
+    reach; else
     histograms of the two most similar photos differ. `by` says which it was. No precision is promised: which
     products share a design nobody has said.
     """
@@ -61,7 +62,8 @@ def colourways(side: Side, *, share: float = SHARE) -> Decision:
         "colour": colours[pairs.query],
         "colourway_colour": colours[pairs.match],
     }
-    return Decision(table_of(columns, COLOURWAYS), promise)
+    said = f"{counted(len(pairs), 'pair')} of products look like one design in two colours, told by {by}."
+    return Decision(table_of(columns, COLOURWAYS), promise, (said,))
 
 
 def _design_side(side: Side) -> Side:
@@ -71,7 +73,7 @@ def _design_side(side: Side) -> Side:
 
 
 def _halves(side: Side) -> np.ndarray:
-    one, other, numbers = halves(side, np.random.default_rng(0))
+    one, other, numbers = halves(side, side.held_out, np.random.default_rng(0))
     pairs = np.arange(len(numbers))
     return compared(one, other, pairs, pairs, how="set").image
 

@@ -55,7 +55,8 @@ class Comparison:
         return precision_without_labels(taken.score, len(self.ours), wrong, n, scale, target)
 
     def conformal(self, taken: Candidates, rate: float) -> np.ndarray:
-        """(M,) bool: pairs of which a share `rate` at most is expected to be wrong; the second way to `precision`."""
+        """(M,) bool: pairs of which a share `rate` at most is expected to be wrong; the second way to
+        `precision`."""
         null = self.nothing.best(len(self.theirs), np.random.default_rng(0))
         return conformal_selection(taken.score, null, rate)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from natviews.matching.comparison import Comparison
+from natviews.matching.decision import Decision, counted, table_of
 from natviews.matching.promises import Threshold
-from natviews.matching.same_item import Decision, table_of
 from natviews.matching.side import Side
 
 GAPS = pa.schema(
@@ -49,7 +49,21 @@ def gap_items(comparison: Comparison, recall: float = 0.95) -> Decision:
     are held out for it, nothing is listed.
     """
     promise = comparison.recall(recall)
-    return Decision(_gaps(comparison, promise), promise)
+    table = _gaps(comparison, promise)
+    return Decision(table, promise, _sentences(comparison, len(table), promise))
+
+
+def _sentences(comparison: Comparison, count: int, promise: Threshold) -> tuple[str, ...]:
+    if not promise.kept:
+        return (
+            f"No gap can be promised at {promise.target:.0%}: {counted(promise.n, 'held-out product')} with two photos "
+            f"or more {'is' if promise.n == 1 else 'are'} too few, by about {promise.missing:,}.",
+        )
+    return (
+        f"{count:,} of their {counted(len(comparison.ours), 'product')} look like nothing of ours.",
+        f"Of what we do have, at most {1 - promise.target:.0%} is wrongly among them (learnt from {promise.n:,} "
+        "products' own photos), as long as their photos differ from ours like ours do among themselves.",
+    )
 
 
 def _gaps(comparison: Comparison, promise: Threshold) -> pa.Table:
@@ -88,8 +102,10 @@ def opportunities(comparison: Comparison, recall: float = 0.95) -> Decision:
     """The gaps ranked by demand, columns as `OPPORTUNITIES` says; `comparison` as for `gap_items`.
 
     `demand` (0 to 1) is the mean of a product's rank, among all of theirs, in each of `sales`, `sellers` and
-    `growth` that the catalogue has (a missing value counts as the middle); without any of them the order is that of
-    `gap_items`. `price_band` is the third of their type's prices it lies in, `ours_in_band` how many of our products
+    `growth` that the catalogue has (a missing value counts as the middle); without any of them the order is
+    that of
+    `gap_items`. `price_band` is the third of their type's prices it lies in, `ours_in_band` how many of our
+    products
     of that type lie between the same prices, `ours_near` how many of ours are among its likeliest candidates at
     half the way to a match.
     """
@@ -109,7 +125,9 @@ def opportunities(comparison: Comparison, recall: float = 0.95) -> Decision:
         "ours_near": _near(comparison)[number],
         "ours_in_band": _in_band(theirs.types[number], low[number], high[number], ours),
     }
-    return Decision(table_of(columns, OPPORTUNITIES), gaps.promise)
+    table = table_of(columns, OPPORTUNITIES)
+    best = f"The most wanted is {columns['title'][0] or columns['product'][0]!r}." if len(table) else ""
+    return Decision(table, gaps.promise, tuple(filter(None, (*gaps.sentences, best))))
 
 
 def demand_of(side: Side) -> np.ndarray:

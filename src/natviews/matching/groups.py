@@ -10,9 +10,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
 from natviews.matching.candidates import Candidates, Comparing, candidates, pair_scores
+from natviews.matching.decision import Decision, counted, precision_sentence, table_of
 from natviews.matching.presumed import NEAR_IDENTICAL, NonMatches, TypeScale, non_matches, type_scale
-from natviews.matching.promises import precision_without_labels
-from natviews.matching.same_item import Decision, table_of
+from natviews.matching.promises import Threshold, precision_without_labels
 from natviews.matching.scoring import NO_TITLES, Scoring, find_within
 from natviews.matching.side import Side
 
@@ -50,7 +50,8 @@ SELLERS = ("seller", "shop", "merchant")
 def same_item_groups(side: Side, precision: float = 0.95, *, scoring: Scoring | None = None) -> Decision:
     """Groups of listings that all show the same item; a row for each product in one, columns as `GROUPS` says.
 
-    Complete linkage: every pair in a group reaches the threshold, so nothing is chained, and `weakest` is the least
+    Complete linkage: every pair in a group reaches the threshold, so nothing is chained, and `weakest` is the
+    least
     score within it. The threshold promises that of the linked listings a share `precision` is linked rightly. How
     often wrong ones reach a score is told by held-out products' *second* candidates: an item listed twice has its
     other listing first, and with a rate of L wrong ones a product the second is there with 1 - exp(-L) (1 + L).
@@ -68,7 +69,16 @@ def same_item_groups(side: Side, precision: float = 0.95, *, scoring: Scoring | 
 
     promise = precision_without_labels(first.score, len(side), events, len(wrong.scores), 1.0, precision)
     links = pairs.take((pairs.score >= promise.score) | (pairs.image >= NEAR_IDENTICAL))
-    return Decision(_table(side, _groups(_Linked(side, scoring.how, usual, scale, promise.score), links)), promise)
+    groups = _groups(_Linked(side, scoring.how, usual, scale, promise.score), links)
+    return Decision(_table(side, groups), promise, _sentences(side, groups, promise))
+
+
+def _sentences(side: Side, groups: "list[_Group]", promise: Threshold) -> tuple[str, ...]:
+    products = sum(len(group.products) for group in groups)
+    first = f"{products:,} of {counted(len(side), 'product')} lie in {counted(len(groups), 'group')} of one item."
+    if promise.kept:
+        return (first, precision_sentence(promise))
+    return (f"{first} Only listings with the same photo are among them.", precision_sentence(promise))
 
 
 @dataclass(frozen=True)
@@ -174,7 +184,7 @@ def _table(side: Side, groups: list[_Group]) -> pa.Table:
     return table_of(columns, GROUPS)
 
 
-def copied_photos(side: Side, *, least: float = COPIED) -> pa.Table:
+def copied_photos(side: Side, *, least: float = COPIED) -> Decision:
     """Photos that stand in two listings, columns as `COPIES` says, the most alike first.
 
     `kind` is `other seller` (a stolen or a manufacturer's photo), `same seller` (a listing put up again), or
@@ -197,4 +207,6 @@ def copied_photos(side: Side, *, least: float = COPIED) -> pa.Table:
         "kind": kind,
         "score": pairs.image,
     }
-    return table_of(columns, COPIES)
+    stolen = int((kind == "other seller").sum())
+    said = f"{counted(len(pairs), 'photo')} stand in two listings, {stolen:,} of them with another seller."
+    return Decision(table_of(columns, COPIES), None, (said,))

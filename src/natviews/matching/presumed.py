@@ -32,7 +32,8 @@ class NonMatches:
         return max(1.0, gallery / max(1, self.gallery))
 
     def events(self, thresholds: np.ndarray, gallery: int) -> np.ndarray:
-        """(T,) how many of the Q find a wrong candidate at or above each threshold in a gallery of so many products.
+        """(T,) how many of the Q find a wrong candidate at or above each threshold in a gallery of so many
+        products.
 
         In a smaller gallery each wrong candidate remains with the probability r = gallery / self.gallery, and one
         of c remains with 1 - (1 - r)^c: the mean over all smaller galleries, not one draw. In a larger one all c
@@ -122,9 +123,10 @@ def type_scale(nothing: NonMatches) -> TypeScale:
     return TypeScale(centre, spread)
 
 
-def halves(side: Side, rng: np.random.Generator) -> tuple[Side, Side, np.ndarray]:
-    """Two sides with half of the photos each of every held-out product that has two, and the products' numbers."""
-    several = np.flatnonzero(side.held_out & (side.counts > 1))
+def halves(side: Side, which: np.ndarray, rng: np.random.Generator) -> tuple[Side, Side, np.ndarray]:
+    """Two sides with half of the photos each of those products `which` (P,) bool that have two, and the products'
+    numbers."""
+    several = np.flatnonzero(which & (side.counts > 1))
     keep = np.isin(side.product, several)
     draw = rng.random(len(side.product))
     order = np.lexsort((draw, side.product))

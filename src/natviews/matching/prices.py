@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from natviews.matching.same_item import Decision, table_of
+from natviews.matching.decision import Decision, counted, table_of
 from natviews.matching.side import Side
 from natviews.types import NatviewsError
 
@@ -45,10 +45,11 @@ class History:
     change: dict[str, float]
 
 
-def price_comparison(matches: Decision, ours: Side, theirs: Side, *, history: History | None = None) -> pa.Table:
+def price_comparison(matches: Decision, ours: Side, theirs: Side, *, history: History | None = None) -> Decision:
     """The accepted matches with both prices, the dearest of ours (by ratio) first; columns as `PRICES` says.
 
-    `difference` is ours - theirs, `ratio` ours / theirs, `robust_z` how far the logarithm of the ratio lies from the
+    `difference` is ours - theirs, `ratio` ours / theirs, `robust_z` how far the logarithm of the ratio lies
+    from the
     median of all, in robust standard deviations. Matches of which a price is missing or not positive come last,
     without figures. Raises NatviewsError where a side has no column `price`.
     """
@@ -76,7 +77,20 @@ def price_comparison(matches: Decision, ours: Side, theirs: Side, *, history: Hi
         "their_change": [past.change.get(name, np.nan) for name in their_names],
     }
     order = np.lexsort((names["query_product"].astype(str), -np.nan_to_num(our_price / their_price, nan=-1.0)))
-    return table_of(columns, PRICES).take(pa.array(order, pa.int64()))
+    table = table_of(columns, PRICES).take(pa.array(order, pa.int64()))
+    return Decision(table, matches.promise, _sentences(our_price / their_price, np.abs(z) > OUTLIER))
+
+
+def _sentences(ratio: np.ndarray, outlier: np.ndarray) -> tuple[str, ...]:
+    known = ratio[np.isfinite(ratio)]
+    if not len(known):
+        return ("No item that both sell has both prices.",)
+    dearer, share = int((known > 1).sum()), float(np.median(known)) - 1
+    middle = f"{abs(share):.0%} {'above' if share > 0 else 'below'} theirs" if round(share, 2) else "theirs"
+    return (
+        f"Of {counted(len(known), 'item')} that both sell we are dearer on {dearer:,}; our middle price is {middle}, "
+        f"and {counted(int(outlier.sum()), 'price')} should be looked at.",
+    )
 
 
 def robust_z(values: np.ndarray) -> np.ndarray:

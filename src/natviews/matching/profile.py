@@ -7,7 +7,7 @@ import pyarrow as pa
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from natviews.index import ExactIndex
-from natviews.matching.same_item import table_of
+from natviews.matching.decision import table_of
 from natviews.matching.side import Side
 from natviews.types import NatviewsError
 

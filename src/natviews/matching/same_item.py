@@ -1,19 +1,24 @@
 """Which of their products are the same items as ours, to a promised precision."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 
 from natviews.matching.candidates import Candidates
-from natviews.matching.comparison import Comparison
-from natviews.matching.promises import Threshold, precision_by_labels
+from natviews.matching.comparison import Comparison, compare
+from natviews.matching.decision import Decision, counted, precision_sentence, table_of
+from natviews.matching.labels import Labels
+from natviews.matching.presumed import halves
+from natviews.matching.promises import Threshold
+from natviews.matching.scoring import NO_TITLES, Scoring, find
+from natviews.matching.side import Side, check_comparable
 from natviews.types import NatviewsError
 
 Rule = Literal["mutual", "one-to-one", "best"]
-"""Which pairs may be taken: each other's likeliest; one of theirs to one of ours, the likeliest pairs first; or the
+"""Which pairs may be taken: each other's likeliest; one of theirs to one of ours, the likeliest pairs first; or
+the
 likeliest of theirs for each of ours, whoever else has it."""
 
 MATCHES = pa.schema(
@@ -37,45 +42,93 @@ MATCHES = pa.schema(
 
 
 @dataclass(frozen=True)
-class Decision:
-    """A table of decisions, and the promise it was made under (None where there is none)."""
+class Choosing:
+    """How pairs are chosen: the `precision` to promise, the `rule`, whether the share of wrong ones is bounded on
+    average by conformal selection instead, and how many candidates of each product are listed (`ranks` above 1:
+    also
+    what was not accepted, to be judged).
+    """
 
-    table: pa.Table
-    promise: Threshold | None
+    precision: float = 0.95
+    rule: Rule = "mutual"
+    conformal: bool = False
+    ranks: int = 1
 
-    def __len__(self) -> int:
-        return len(self.table)
+    def __post_init__(self) -> None:
+        if self.rule not in get_args(Rule):
+            raise NatviewsError(f"There is no rule {self.rule!r}; there are {', '.join(get_args(Rule))}.")
 
 
-def same_items(
-    comparison: Comparison,
-    precision: float = 0.95,
+def match_sides(
+    ours: Side,
+    theirs: Side,
+    scoring: Scoring | None = None,
+    choosing: Choosing | None = None,
     *,
-    rule: Rule = "mutual",
-    labels: "Labels | None" = None,
-    conformal: bool = False,
-    ranks: int = 1,
+    labels: Labels | None = None,
 ) -> Decision:
     """Our products with the products of theirs that are the same items; columns as `MATCHES` says.
 
-    The pairs at or above a threshold that promises `precision`, from presumed pairs or, where given, from a user's
-    `labels`; or `conformal`: selected so that 1 - `precision` of them are wrong on average. With `ranks` above 1
-    the table also has what was not accepted, so many candidates for each product.
+    What photos alone would give is said beside what titles add. Raises NatviewsError where the sides' vectors
+    cannot be compared, or a judged pair is of none of the likeliest.
     """
-    taken = chosen(comparison.pairs, rule)
-    if conformal:
-        accepted = comparison.conformal(taken, 1 - precision)
-        promise = None
+    scoring, choosing = scoring or Scoring(), choosing or Choosing()
+    check_comparable(ours, theirs)
+    found = find(ours, theirs, scoring)
+    comparison = compare(ours, theirs, scoring, found=found)
+    decided = same_items(comparison, choosing, labels=labels)
+    if not comparison.by_titles:
+        return decided
+    alone = compare(ours, theirs, replace(scoring, titles=NO_TITLES), found=found)
+    count = _accepted(same_items(alone, replace(choosing, ranks=1), labels=labels).table)
+    return replace(decided, sentences=(*decided.sentences, f"By photos alone, without titles: {count:,}."))
+
+
+def match_halves(side: Side, choosing: Choosing | None = None) -> Decision:
+    """A rehearsal with known truth: half of each product's photos stand for our side, the other half for theirs.
+
+    A match is right where `query_product` is `match_product`. Titles are left out, since both halves share them.
+    """
+    ours, theirs, _ = halves(side, np.ones(len(side), bool), np.random.default_rng(0))
+    return match_sides(ours, theirs, Scoring(titles=NO_TITLES), choosing)
+
+
+def same_items(
+    comparison: Comparison, choosing: Choosing | None = None, *, labels: Labels | None = None
+) -> Decision:
+    """The pairs of a comparison at or above a threshold that keeps the promise; see `match_sides`.
+
+    The threshold is learnt from presumed pairs or, where given, from a user's `labels`.
+    """
+    choosing = choosing or Choosing()
+    taken = chosen(comparison.pairs, choosing.rule)
+    if choosing.conformal:
+        promise, accepted = None, comparison.conformal(taken, 1 - choosing.precision)
     else:
-        promise = (
-            labels.threshold(comparison, taken, precision) if labels else comparison.precision(taken, precision)
-        )
+        target = choosing.precision
+        promise = labels.threshold(comparison, taken, target) if labels else comparison.precision(taken, target)
         accepted = taken.score >= promise.score
     sure = taken.take(accepted)
-    if ranks > 1:
-        keep = _rank(comparison.pairs) <= ranks
-        return Decision(_table(comparison, comparison.pairs.take(keep), sure), promise)
-    return Decision(_table(comparison, sure, sure), promise)
+    shown = sure
+    if choosing.ranks > 1:
+        shown = comparison.pairs.take(_rank(comparison.pairs) <= choosing.ranks)
+    table = _table(comparison, shown, sure)
+    return Decision(table, promise, _sentences(comparison, _accepted(table), promise, choosing))
+
+
+def _accepted(table: pa.Table) -> int:
+    return int(np.count_nonzero(table.column("accepted").to_numpy(zero_copy_only=False)))
+
+
+def _sentences(
+    comparison: Comparison, count: int, promise: Threshold | None, choosing: Choosing
+) -> tuple[str, ...]:
+    ours = counted(len(comparison.ours), "product")
+    how = "photos and titles" if comparison.by_titles else "photos alone"
+    first = f"{count:,} of our {ours} {'is' if count == 1 else 'are'} sold by them too, told by {how}."
+    if promise is not None:
+        return (first, precision_sentence(promise))
+    return (first, f"On average at most {1 - choosing.precision:.0%} of them are wrong (conformal selection).")
 
 
 def chosen(pairs: Candidates, rule: Rule) -> Candidates:
@@ -98,59 +151,6 @@ def chosen(pairs: Candidates, rule: Rule) -> Candidates:
             others.add(match)
             kept.append(row)
     return pairs.take(np.array(sorted(kept), np.int64))
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Pairs that a user has judged: `ours` and `theirs` (L,) product ids, `same` (L,) bool."""
-
-    ours: np.ndarray
-    theirs: np.ndarray
-    same: np.ndarray
-
-    def threshold(self, comparison: Comparison, taken: Candidates, precision: float) -> Threshold:
-        """What the judged ones among the pairs that a rule takes promise.
-
-        Raises NatviewsError where none of the judged pairs is among them.
-        """
-        said = dict(
-            zip(zip(self.ours.tolist(), self.theirs.tolist(), strict=True), self.same.tolist(), strict=True)
-        )
-        ours, theirs = comparison.ours.products[taken.query], comparison.theirs.products[taken.match]
-        judged = [said.get(pair) for pair in zip(ours.tolist(), theirs.tolist(), strict=True)]
-        known = np.array([judgement is not None for judgement in judged], bool)
-        if not known.any():
-            raise NatviewsError(
-                f"None of the {len(said)} judged pairs is among the {len(taken)} likeliest ones; judge pairs that "
-                "`natviews match --ranks 1` lists."
-            )
-        right = np.array([bool(judgement) for judgement in judged])[known]
-        return precision_by_labels(taken.score[known], right, precision)
-
-
-def read_labels(path: str | Path) -> Labels:
-    """Judged pairs from a CSV with the columns `ours`, `theirs` and `same` (1 or 0, yes or no)."""
-
-    path = Path(path)
-    if not path.is_file():
-        raise NatviewsError(f"There are no judged pairs at {path}.")
-    text = pa.csv.ConvertOptions(column_types=dict.fromkeys(("ours", "theirs", "same"), pa.string()))
-    try:
-        table = pa.csv.read_csv(path, convert_options=text)
-    except pa.ArrowException as error:
-        raise NatviewsError(f"{path} cannot be read as CSV: {' '.join(str(error).split())}") from None
-    for name in ("ours", "theirs", "same"):
-        if name not in table.column_names:
-            raise NatviewsError(f"{path} has no column {name!r}; judged pairs need ours, theirs and same.")
-    same = [SAID.get((value or "").strip().lower()) for value in table.column("same").to_pylist()]
-    if None in same:
-        row = same.index(None) + 1
-        raise NatviewsError(f"{path}: row {row} of `same` is neither 1 nor 0 (yes or no, true or false).")
-    ours, theirs = (np.array(table.column(name).to_pylist(), str) for name in ("ours", "theirs"))
-    return Labels(ours, theirs, np.array(same, bool))
-
-
-SAID = {"1": True, "yes": True, "true": True, "same": True, "0": False, "no": False, "false": False}
 
 
 def _rank(pairs: Candidates) -> np.ndarray:
@@ -181,13 +181,6 @@ def _table(comparison: Comparison, shown: Candidates, sure: Candidates) -> pa.Ta
         "margin": behind,
     }
     return table_of(columns, MATCHES)
-
-
-def table_of(columns: dict[str, Any], schema: pa.Schema) -> pa.Table:
-    """Columns as a table of a declared form; NaN becomes nothing."""
-    return pa.table(
-        [pa.array(np.asarray(columns[f.name]).tolist(), f.type, from_pandas=True) for f in schema], schema=schema
-    )
 
 
 def _keys(pairs: Candidates, width: int) -> list[int]:

@@ -1,7 +1,7 @@
 """One score for a pair of products: their photos, how crowded it is around them, their titles."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -10,6 +10,7 @@ from natviews.matching.candidates import KEPT, Candidates, Comparing, candidates
 from natviews.matching.presumed import halves
 from natviews.matching.side import Side
 from natviews.matching.titles import Titles, letters_of, sentences_of
+from natviews.types import NatviewsError
 
 LETTERS = "letters"
 NO_TITLES = "none"
@@ -25,9 +26,13 @@ class Scoring:
     folder with a sentence-transformers model.
     """
 
-    how: Comparing = "set"
+    how: Comparing = "mean"
     neighbourhood: bool = True
     titles: str = LETTERS
+
+    def __post_init__(self) -> None:
+        if self.how not in get_args(Comparing):
+            raise NatviewsError(f"Photos make a score by {', '.join(get_args(Comparing))}, not by {self.how!r}.")
 
 
 class Found(NamedTuple):
@@ -49,18 +54,17 @@ def find(ours: Side, theirs: Side, scoring: Scoring) -> Found:
     forth, back = candidates(ours, theirs, how=scoring.how), candidates(theirs, ours, how=scoring.how)
     level, their_level = _levels(forth, len(ours)), _levels(back, len(theirs))
     forth = _with_titled(forth, ours, theirs, titles, scoring.how)
-    own, their_own, matched = [], [], []
-    for side, kept, said in (
-        (ours, own, titles and titles.within()),
-        (theirs, their_own, titles and titles.turned().within()),
-    ):
-        inside = candidates(side, side, how=scoring.how)
-        usual = _levels(inside, len(side))
-        inside = _with_titled(inside, side, side, said, scoring.how)
-        kept.append(_scaled(inside, usual, usual, scoring))
-        matched.append(_halves_scores(side, usual, scoring))
+    own, matched = _inside(ours, titles and titles.within(), scoring)
+    their_own, their_matched = _inside(theirs, titles and titles.turned().within(), scoring)
     across = _scaled(forth, level, their_level, scoring)
-    return Found(across, own[0], their_own[0], np.concatenate(matched), titles)
+    return Found(across, own, their_own, np.concatenate([matched, their_matched]), titles)
+
+
+def _inside(side: Side, titles: Titles | None, scoring: Scoring) -> tuple[Candidates, np.ndarray]:
+    inside = candidates(side, side, how=scoring.how)
+    usual = _levels(inside, len(side))
+    inside = _with_titled(inside, side, side, titles, scoring.how)
+    return _scaled(inside, usual, usual, scoring), _halves_scores(side, usual, scoring)
 
 
 def find_within(side: Side, scoring: Scoring) -> tuple[Candidates, np.ndarray]:
@@ -108,7 +112,7 @@ def _with_titled(found: Candidates, one: Side, other: Side, titles: Titles | Non
 
 def _halves_scores(side: Side, levels: np.ndarray, scoring: Scoring) -> np.ndarray:
     """(N,) how held-out products' halves score with each other."""
-    one, other, numbers = halves(side, np.random.default_rng(0))
+    one, other, numbers = halves(side, side.held_out, np.random.default_rng(0))
     pairs = np.arange(len(numbers))
     score = compared(one, other, pairs, pairs, how=scoring.how).image
     return score - levels[numbers] if scoring.neighbourhood else score

@@ -63,6 +63,13 @@ class Side:
         """(P,) where each product's photos begin in `photo_rows`."""
         return np.cumsum(self.counts) - self.counts
 
+    @cached_property
+    def means(self) -> np.ndarray:
+        """(P, D) the direction of the mean of each product's vectors, of length 1."""
+        sums = np.zeros((len(self.products), self.embeddings.vectors.shape[1]), np.float32)
+        np.add.at(sums, self.product, self.embeddings.vectors)
+        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+
     def has(self, column: str) -> bool:
         """Whether the catalogue has such a column."""
         return column in self.table.column_names
@@ -92,7 +99,8 @@ class Side:
 
     @cached_property
     def groups(self) -> np.ndarray:
-        """(P,) the number of each product's group of near-identical ones, as far as the catalogue has `dup_group`."""
+        """(P,) the number of each product's group of near-identical ones, as far as the catalogue has
+        `dup_group`."""
         given = self.text("dup_group")
         return np.unique(np.where(given == "", self.products, given), return_inverse=True)[1]
 

@@ -1,14 +1,14 @@
 """From scores to decisions: what is the same, what it costs elsewhere, what is missing, what to call it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
 from typer import Argument, Option
 
 from natviews.verbs.arguments import Encoding, Out
 
 if TYPE_CHECKING:
-    from natviews.matching import Comparison, Side
+    from natviews.matching import Comparison, Decision, Side
 
 SIDE_HELP = "Embeddings (Parquet), a store, or a catalogue with --encoder."
 Ours: TypeAlias = Annotated[Path, Argument(metavar="OURS", help=f"What we sell. {SIDE_HELP}")]
@@ -23,7 +23,7 @@ OurCatalog: TypeAlias = Annotated[
 TheirCatalog: TypeAlias = Annotated[Path | None, Option(help="Their catalogue, where it lies elsewhere by now.")]
 Precision: TypeAlias = Annotated[float, Option(help="The share that is to be right, promised in 9 of 10 uses.")]
 Recall: TypeAlias = Annotated[float, Option(help="Of what we do have, the share that must not be listed.")]
-Photos: TypeAlias = Annotated[str, Option(help="How photos make one score: `set`, `best` or `mean`.")]
+Photos: TypeAlias = Annotated[str, Option(help="How photos make one score: `mean`, `set` or `best`.")]
 Titles: TypeAlias = Annotated[
     str, Option(help="Titles beside photos: `letters`, `none`, or a sentence-transformers folder.")
 ]
@@ -42,7 +42,7 @@ def match(
     out: Out = Path("matches.parquet"),
     precision: Precision = 0.95,
     rule: Rule = "mutual",
-    photos: Photos = "set",
+    photos: Photos = "mean",
     titles: Titles = "letters",
     labels: Judged = None,
     conformal: Annotated[bool, Option(help="Bound the expected share of wrong ones instead.")] = False,
@@ -54,13 +54,13 @@ def match(
     encoding: Encoding = "utf-8",
 ) -> None:
     """Say which of their products are the same items as ours, to a promised precision (Parquet and CSV)."""
-    from natviews.matching import Matching, match_sides, write_decision
+    from natviews.matching import Choosing, Scoring, match_sides, read_labels
 
+    scoring = Scoring(how=cast(Any, photos), titles=titles)
+    choosing = Choosing(precision, cast(Any, rule), conformal, ranks)  # refused before anything long
+    judged = read_labels(labels) if labels else None
     sides = _sides(ours, theirs, (catalog, their_catalog), encoder, out, encoding, unseen)
-    matching = Matching.of(photos, titles, rule=rule, precision=precision, conformal=conformal, ranks=ranks)
-    decided = match_sides(*sides, matching, labels=labels)
-    for line in (write_decision(decided, out), *decided.sentences):
-        print(line)
+    _tell(match_sides(*sides, scoring, choosing, labels=judged), out)
 
 
 def prices(
@@ -80,13 +80,12 @@ def prices(
     encoding: Encoding = "utf-8",
 ) -> None:
     """Compare prices of the same items, the dearest of ours first, with outliers marked (Parquet and CSV)."""
-    from natviews.matching import Matching, match_sides, price_decision, write_decision
+    from natviews.matching import Choosing, Scoring, match_sides, price_comparison, read_history, read_labels
 
+    judged, past = read_labels(labels) if labels else None, read_history(history) if history else None
     sides = _sides(ours, theirs, (catalog, their_catalog), encoder, out, encoding, unseen)
-    matches = match_sides(*sides, Matching.of("set", titles, precision=precision), labels=labels)
-    decided = price_decision(matches, *sides, history)
-    for line in (write_decision(decided, out), *decided.sentences):
-        print(line)
+    matches = match_sides(*sides, Scoring(titles=titles), Choosing(precision), labels=judged)
+    _tell(price_comparison(matches, *sides, history=past), out)
 
 
 def gaps(
@@ -102,12 +101,10 @@ def gaps(
     encoding: Encoding = "utf-8",
 ) -> None:
     """List what they sell and we do not, the surest first (Parquet and CSV)."""
-    from natviews.matching import gap_items, write_decision
+    from natviews.matching import gap_items
 
     sides = _sides(ours, theirs, (catalog, their_catalog), encoder, out, encoding, unseen)
-    decided = gap_items(_asked_by_them(*sides, titles), recall)
-    for line in (write_decision(decided, out), *decided.sentences):
-        print(line)
+    _tell(gap_items(_asked_by_them(*sides, titles), recall), out)
 
 
 def opportunities(
@@ -123,12 +120,10 @@ def opportunities(
     encoding: Encoding = "utf-8",
 ) -> None:
     """Rank what they sell and we do not by demand: sales, sellers, growth (Parquet and CSV)."""
-    from natviews.matching import opportunity_items, write_decision
+    from natviews.matching import opportunities as ranked
 
     sides = _sides(ours, theirs, (catalog, their_catalog), encoder, out, encoding, unseen)
-    decided = opportunity_items(_asked_by_them(*sides, titles), recall)
-    for line in (write_decision(decided, out), *decided.sentences):
-        print(line)
+    _tell(ranked(_asked_by_them(*sides, titles), recall), out)
 
 
 def groups(
@@ -141,13 +136,11 @@ def groups(
     encoding: Encoding = "utf-8",
 ) -> None:
     """Group listings of one item within a catalogue, and list photos that stand in two (Parquet and CSV)."""
-    from natviews.matching import copied_photos, same_item_groups, write_decision
+    from natviews.matching import copied_photos, same_item_groups
 
     opened = _side(side, catalog, encoder, out, encoding, unseen)
-    decided, copies = same_item_groups(opened, precision), copied_photos(opened)
-    write_decision(copies, out.with_name(f"{out.stem}-copies.parquet"))
-    for line in (write_decision(decided, out), *decided.sentences, *copies.sentences):
-        print(line)
+    _tell(copied_photos(opened), out.with_name(f"{out.stem}-copies.parquet"))
+    _tell(same_item_groups(opened, precision), out)
 
 
 def colourways(
@@ -160,11 +153,9 @@ def colourways(
     encoding: Encoding = "utf-8",
 ) -> None:
     """Find products that are one design in other colours (Parquet and CSV)."""
-    from natviews.matching import colourway_pairs, write_decision
+    from natviews.matching import colourway_pairs
 
-    decided = colourway_pairs(_side(side, catalog, encoder, out, encoding, unseen), share=share)
-    for line in (write_decision(decided, out), *decided.sentences):
-        print(line)
+    _tell(colourway_pairs(_side(side, catalog, encoder, out, encoding, unseen), share=share), out)
 
 
 def attributes(
@@ -179,12 +170,18 @@ def attributes(
     encoding: Encoding = "utf-8",
 ) -> None:
     """Fill in what is not written of a product from those that look most like it (Parquet and CSV)."""
-    from natviews.matching import inferred_attributes, write_decision
+    from natviews.matching import inferred_attributes
 
     opened = _side(side, catalog, encoder, out, encoding, unseen)
-    decided = inferred_attributes(opened, columns, kind=kind, precision=precision)
-    for line in (write_decision(decided, out), *decided.sentences):
-        print(line)
+    _tell(inferred_attributes(opened, columns, kind=kind, precision=precision), out)
+
+
+def _tell(decision: "Decision", out: Path) -> None:
+    """Writes a decision and says what it says; the last line is what a merchandiser wants to know."""
+    from natviews.matching import write_decision
+
+    print(write_decision(decision, out))
+    print(" ".join(decision.sentences))
 
 
 def _side(
@@ -192,9 +189,7 @@ def _side(
 ) -> "Side":
     from natviews.matching import open_side
 
-    return open_side(
-        place, catalog=catalog, encoder=encoder, beside=out.parent, encoding=encoding, unseen=unseen
-    )
+    return open_side(place, catalog=catalog, encoder=encoder, beside=out.parent, encoding=encoding, unseen=unseen)
 
 
 def _sides(
