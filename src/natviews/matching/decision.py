@@ -56,8 +56,8 @@ def precision_sentence(promise: Threshold) -> str:
     learnt = "pairs that you judged" if promise.basis == "labels" else "products held out"
     if promise.kept:
         return (
-            f"In 9 of 10 uses at least {promise.target:.0%} of them are right (bound {promise.bound:.3f}, learnt from "
-            f"{promise.n:,} {learnt})."
+            f"In 9 of 10 uses at least {promise.target:.0%} of them are right (bound {promise.bound:.3f}, "
+            f"learnt from {promise.n:,} {learnt})."
         )
     if promise.basis == "none":
         return (
@@ -65,6 +65,6 @@ def precision_sentence(promise: Threshold) -> str:
             "catalogue a `split` with `val`, or say --unseen where the encoder was trained on other photos."
         )
     return (
-        f"Nothing can be promised at {promise.target:.0%} from {promise.n:,} {learnt}: about {promise.missing:,} more "
-        "would be needed, a better encoder, or a lower --precision."
+        f"Nothing can be promised at {promise.target:.0%} from {promise.n:,} {learnt}: about {promise.missing:,} "
+        "more would be needed, a better encoder, or a lower --precision."
     )

@@ -56,8 +56,8 @@ def gap_items(comparison: Comparison, recall: float = 0.95) -> Decision:
 def _sentences(comparison: Comparison, count: int, promise: Threshold) -> tuple[str, ...]:
     if not promise.kept:
         return (
-            f"No gap can be promised at {promise.target:.0%}: {counted(promise.n, 'held-out product')} with two photos "
-            f"or more {'is' if promise.n == 1 else 'are'} too few, by about {promise.missing:,}.",
+            f"No gap can be promised at {promise.target:.0%}: {counted(promise.n, 'held-out product')} with two "
+            f"photos or more {'is' if promise.n == 1 else 'are'} too few, by about {promise.missing:,}.",
         )
     return (
         f"{count:,} of their {counted(len(comparison.ours), 'product')} look like nothing of ours.",

@@ -88,8 +88,8 @@ def _sentences(ratio: np.ndarray, outlier: np.ndarray) -> tuple[str, ...]:
     dearer, share = int((known > 1).sum()), float(np.median(known)) - 1
     middle = f"{abs(share):.0%} {'above' if share > 0 else 'below'} theirs" if round(share, 2) else "theirs"
     return (
-        f"Of {counted(len(known), 'item')} that both sell we are dearer on {dearer:,}; our middle price is {middle}, "
-        f"and {counted(int(outlier.sum()), 'price')} should be looked at.",
+        f"Of {counted(len(known), 'item')} that both sell we are dearer on {dearer:,}; our middle price is "
+        f"{middle}, and {counted(int(outlier.sum()), 'price')} should be looked at.",
     )
 
 
