@@ -4,7 +4,9 @@
 
 Draws a pool of POOL items (3,000) that both marketplaces list, each photographed anew, describes it once by a
 frozen MobileNetV2 with the natural-view head of other generated listings, and resamples SEEDS (20) pairs of
-marketplaces of PRODUCTS (1,000) listings from it, half of which both sell. Writes OUT/two_marketplaces.md. The resamples share the pool, so their spread is somewhat less than that of marketplaces drawn anew.
+marketplaces of PRODUCTS (1,000) listings from it, half of which both sell. Writes OUT/two_marketplaces.md.
+The resamples share the pool, so their spread is somewhat less than that of marketplaces drawn anew. What is drawn
+and described is kept; the comparisons start anew. `possible` is the recall that knowing the truth would allow.
 """
 
 import csv
@@ -144,7 +146,8 @@ def of_titles(found: Found) -> Found:
 
 
 def of_gaps(ours: Side, theirs: Side, truth: dict[str, str], wanted: set[str]) -> dict[str, float]:
-    """What `gaps` keeps of each promise, how much it lists, and how many of the first opportunities are planted."""
+    """What `gaps` keeps of each promise, how much it lists, and how many of the first opportunities are planted
+    ones."""
     comparison = compare(theirs, ours)
     sold = {truth[name] for name in ours.products.tolist()} & set(theirs.products.tolist())
     figures: dict[str, float] = {}

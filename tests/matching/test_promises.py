@@ -39,7 +39,7 @@ def test_labelled_pairs_keep_their_promise_where_the_plain_share_does_not():
     """The true precision of the chosen threshold, over many draws of 1,000 judged pairs."""
     everyone, truth = scores_of(np.random.default_rng(0), 400_000)
     kept, plain, claimed = [], [], []
-    for seed in range(200):
+    for seed in range(100):
         scores, right = scores_of(np.random.default_rng([1, seed]), 1000)
         promise = precision_by_labels(scores, right, 0.95)
         if promise.kept:
@@ -49,7 +49,7 @@ def test_labelled_pairs_keep_their_promise_where_the_plain_share_does_not():
         order = np.argsort(-scores)
         loosest = np.flatnonzero(right[order].cumsum() / np.arange(1, 1001) >= 0.95)[-1]
         plain.append(truth[everyone >= scores[order][loosest]].mean() >= 0.95)
-    assert len(kept) > 150 and np.mean(kept) >= 0.9
+    assert len(kept) > 75 and np.mean(kept) >= 0.9
     assert np.mean(claimed) > 0.5
     assert np.mean(plain) < 0.8
 
@@ -58,7 +58,7 @@ def test_without_labels_the_promise_is_kept_for_this_very_comparison():
     """Realised precision over many comparisons in which half, a tenth or none of ours have a match."""
     for share, least in ((0.5, 0.5), (0.3, 0.3), (0.0, 0.0)):
         kept, found = [], []
-        for seed in range(150):
+        for seed in range(80):
             rng = np.random.default_rng([seed, int(10 * share)])
             scores, right = scores_of(rng, 1000, share, apart=4.0)
             null = np.sort(rng.normal(size=1000))
@@ -132,12 +132,10 @@ def test_conformal_selection_bounds_the_mean_share_of_wrong_ones():
 
 
 def test_recall_is_kept_in_nine_of_ten_draws():
-    kept = [
-        (np.random.default_rng([seed, 1]).normal(size=100_000) >= promise.score).mean() >= 0.95
-        for seed in range(200)
-        if (promise := recall_threshold(np.random.default_rng(seed).normal(size=400), 0.95, "photos")).kept
-    ]
-    assert len(kept) == 200 and 0.88 <= np.mean(kept) <= 0.98
+    # Of uniform scores the share at or above a threshold is 1 - threshold.
+    drawn = [recall_threshold(np.random.default_rng(seed).random(400), 0.95, "photos") for seed in range(300)]
+    kept = [1 - promise.score >= 0.95 for promise in drawn if promise.kept]
+    assert len(kept) == 300 and 0.88 <= np.mean(kept) <= 0.98
 
 
 def test_recall_of_too_few_keeps_everything():

@@ -65,7 +65,7 @@ def joined(one: NonMatches, other: NonMatches, gallery: int) -> NonMatches:
         return one if len(one.scores) else other
 
     def high(side: NonMatches) -> float:
-        return float(np.quantile(side.best(gallery, np.random.default_rng(0)), 0.95))
+        return float(np.quantile(side.best(gallery, np.random.default_rng(0)), 0.95, method="higher"))
 
     return one if high(one) >= high(other) else other
 

@@ -106,7 +106,7 @@ def precision_without_labels(
     events = wrong(scores[last]) if len(taken) else np.empty(0)
 
     def bound(place: int, confidence: float) -> float:
-        return 1 - _most_wrong(float(events[place]), asked, n, scale, confidence) / taken[place]
+        return 1 - _most_wrong(float(events[place]), asked, n, scale, confidence) / float(taken[place])
 
     fewest = int(np.ceil(max(1.0, _most_wrong(0.0, asked, n, scale, _each())) / (1 - target)))
     chosen, confidence = _sequences(taken, fewest, target, bound) if n else (-1, 0.0)
@@ -175,7 +175,7 @@ def recall_threshold(matched: np.ndarray, target: float, basis: Basis) -> Thresh
     _check_target(target)
     n = len(matched)
     below = np.arange(n)
-    bounds = np.array([lower_bound(n - k, n) for k in below.tolist()])
+    bounds = beta.ppf(1 - CONFIDENCE, n - below, below + 1)  # `lower_bound` of n - below out of n
     allowed = np.flatnonzero(bounds >= target)
     if not len(allowed):
         return Threshold(-np.inf, target, 0.0, n, n, basis, max(1, pairs_needed(target) - n))
