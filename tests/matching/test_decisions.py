@@ -123,18 +123,18 @@ def test_demand_needs_no_column_and_a_missing_value_is_the_middle(shops):
 def test_groups_are_not_chained_and_name_their_weakest_link(side_of_items):
     rng = np.random.default_rng(0)
     centres = 2 * rng.normal(size=(260, 48))
-    items = [*range(200), 0, 0, 1, *range(2, 40)]
-    side, ids = side_of_items("shop", "p", items, centres, rng, noise=0.3)
+    side, ids = side_of_items("shop", "p", [*range(200), *range(40)], centres, rng, noise=0.3)
     decided = same_item_groups(side, 0.9, scoring=PHOTOS_ALONE)
-    rows = decided.table.to_pylist()
     found = {}
-    for row in rows:
+    for row in decided.table.to_pylist():
         found.setdefault(row["group"], []).append(row)
     right = [len({ids[row["product"]] for row in group}) == 1 for group in found.values()]
     assert np.mean(right) >= 0.9 and len(found) >= 30
-    largest = found[1]
-    assert len(largest) == 3 and all(row["size"] == 3 for row in largest)
-    assert {largest[0]["weakest_one"], largest[0]["weakest_other"]} <= {row["product"] for row in largest}
+    thrice, ids = side_of_items("shop", "p", [*range(60), 0, 0], centres, rng, noise=0, photos=(2, 2))
+    group = same_item_groups(thrice, 0.9, scoring=PHOTOS_ALONE).table.to_pylist()
+    assert [ids[row["product"]] for row in group] == [0, 0, 0] and {row["size"] for row in group} == {3}
+    assert {group[0]["weakest_one"], group[0]["weakest_other"]} < {row["product"] for row in group}
+    assert group[0]["weakest"] == pytest.approx(1, abs=1e-5)
     # A chain a-b-c in which a and c are far apart is no group of three.
     a, b = centres[200] / np.linalg.norm(centres[200]), centres[201] / np.linalg.norm(centres[201])
     chain = np.stack([a, (a + b) / np.sqrt(2), b])

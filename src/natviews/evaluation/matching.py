@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 
 from natviews.evaluation.intervals import means_with_intervals
-from natviews.types import Metric
+from natviews.types import Metric, NatviewsError
 
 MATCH_METRICS = {
     "match precision": "Of the matches that were claimed, the share that is true.",
@@ -30,6 +34,36 @@ class Pairs:
         for one, other in zip(self.one.tolist(), self.other.tolist(), strict=True):
             found.setdefault(one, set()).add(other)
         return found
+
+
+def read_matches(path: Path) -> Pairs:
+    """The accepted pairs of products in what `natviews match` wrote. Raises NatviewsError where it is not that."""
+    if not path.is_file():
+        raise NatviewsError(f"There are no matches at {path}.")
+    try:
+        table = pa.parquet.read_table(path, columns=["query_product", "match_product", "accepted"])
+        table = table.filter(table.column("accepted"))
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise NatviewsError(
+            f"{path} is not what `natviews match` writes: {' '.join(str(error).split())}"
+        ) from None
+    one, other = (np.array(table.column(name).to_pylist(), str) for name in ("query_product", "match_product"))
+    return Pairs(one, other)
+
+
+def read_truth(path: Path) -> Pairs:
+    """True pairs in a CSV: our product in its first column, theirs in its second."""
+    if not path.is_file():
+        raise NatviewsError(f"There are no true pairs at {path}.")
+    try:
+        names = pa.csv.open_csv(path).schema.names
+        kinds = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+        table = pa.csv.read_csv(path, convert_options=kinds)
+    except pa.ArrowException as error:
+        raise NatviewsError(f"{path} cannot be read as CSV: {' '.join(str(error).split())}") from None
+    if len(names) < 2:
+        raise NatviewsError(f"{path} has one column; true pairs need two, our product and theirs.")
+    return Pairs(*(np.array(table.column(name).to_pylist(), str) for name in names[:2]))
 
 
 def match_metrics(

@@ -91,13 +91,13 @@ class _Linked:
     scale: TypeScale
     least: float
 
-    def scores(self, members: np.ndarray) -> np.ndarray:
-        """Of all pairs of `members` (n,) the scores, n (n - 1) / 2, +inf where they share a photo."""
+    def scores(self, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of all n (n - 1) / 2 pairs of `members` (n,) the scores, +inf where they share a photo, and cosines."""
         one, other = (members[places] for places in np.triu_indices(len(members), 1))
         cosine = pair_scores(self.side, self.side, one, other, how=self.how).score
         score = cosine - (self.usual[one] + self.usual[other]) / 2
         ends = [self.scale.standardised(score, self.side.types[products]) for products in (one, other)]
-        return np.where(cosine >= NEAR_IDENTICAL, np.inf, np.maximum(*ends))  # linked from either end
+        return np.where(cosine >= NEAR_IDENTICAL, np.inf, np.maximum(*ends)), cosine  # linked from either end
 
 
 def _share_of_second(nothing: NonMatches, thresholds: np.ndarray) -> np.ndarray:
@@ -129,11 +129,11 @@ def _groups(linked: _Linked, links: Candidates) -> list[_Group]:
     """Of linked products the groups of complete linkage, the largest first."""
     groups: list[_Group] = []
     for members in _crowds(len(linked.side), links):
-        scores = linked.scores(members)
+        scores, cosine = linked.scores(members)
         top = np.max(scores[np.isfinite(scores)], initial=0.0) + 1
         tree = linkage(np.where(np.isinf(scores), 0, top - scores), "complete")
         labels = fcluster(tree, max(0.0, top - linked.least), "distance")
-        whole = squareform(scores, checks=False)
+        whole = squareform(cosine, checks=False)
         for label in np.unique(labels):
             rows = np.flatnonzero(labels == label)
             if len(rows) > 1:

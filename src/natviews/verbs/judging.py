@@ -3,25 +3,55 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from typer import Argument, Option
 
-from natviews.verbs.arguments import CatalogPath, Encoding, Out, generated, opened, tell
+from natviews.verbs.arguments import Encoding, Out, generated, opened, tell
+
+if TYPE_CHECKING:
+    from natviews.report import Report
 
 
 def evaluate(
-    embeddings: Annotated[Path, Argument(metavar="FILE.parquet", help="What `natviews embed` wrote.")],
-    catalog: CatalogPath,
+    embeddings: Annotated[
+        Path | None, Argument(metavar="[FILE.parquet]", help="What `natviews embed` wrote.")
+    ] = None,
+    catalog: Annotated[Path | None, Argument(metavar="[CATALOG]", help="The catalogue that was embedded.")] = None,
     out: Out = Path("evaluation"),
     split: Annotated[str, Option(help="Which part is judged: train, val, test.")] = "test",
     query: Annotated[str | None, Option(metavar="COLUMN=VALUE", help="Who asks, in a slice of its own.")] = None,
     gallery: Annotated[str | None, Option(metavar="COLUMN=VALUE", help="Who may be found in that slice.")] = None,
     within: Annotated[str | None, Option(metavar="COLUMN", help="A query's gallery shares its value.")] = None,
     by: Annotated[str | None, Option(metavar="COLUMN", help="Also judge each value of the column.")] = None,
+    matches: Annotated[Path | None, Option(help="Judge what `natviews match` wrote instead,")] = None,
+    truth: Annotated[Path | None, Option(help="by true pairs: a CSV of our product, theirs.")] = None,
     encoding: Encoding = "utf-8",
 ) -> None:
-    """Judge embeddings beside a histogram, the untrained and the frozen encoder: metrics.json, report.html."""
+    """Judge embeddings beside a histogram, the untrained and the frozen encoder: metrics.json, report.html.
+
+    With --matches and --truth, judge matches: precision, recall and F1 per listing, with intervals and folds.
+    """
+    from natviews.types import NatviewsError
+
+    if matches and truth:
+        return _tell_matches(matches, truth, out)
+    if not (embeddings and catalog):
+        raise NatviewsError("Give FILE.parquet and CATALOG to judge embeddings, or --matches and --truth.")
+    slices = Slicing(within, by, _condition(query), _condition(gallery))
+    return tell(_judged(embeddings, catalog, split, slices, encoding), out)
+
+
+class Slicing(NamedTuple):
+    """What `report.judge.Slices` takes, before torch is loaded."""
+
+    within: str | None
+    by: str | None
+    query: tuple[str, str] | None
+    gallery: tuple[str, str] | None
+
+
+def _judged(embeddings: Path, catalog: Path, split: str, slicing: Slicing, encoding: str) -> "Report":
     from natviews.index import read_embeddings
     from natviews.progress import progress
 
@@ -29,9 +59,25 @@ def evaluate(
     with progress("loading torch"):
         from natviews.report.judge import Slices, evaluate_file
 
-    slices = Slices(within, by, _condition(query), _condition(gallery))
-    report = evaluate_file(vectors, opened(catalog, encoding), split=split, slices=slices)
-    tell(report, out)
+    return evaluate_file(vectors, opened(catalog, encoding), split=split, slices=Slices(*slicing))
+
+
+def _tell_matches(matches: Path, truth: Path, out: Path) -> None:
+    """Writes metrics.json and prints its figures."""
+    import json
+    from dataclasses import asdict
+
+    from natviews.evaluation.matching import match_metrics as judged
+    from natviews.evaluation.matching import read_matches, read_truth
+    from natviews.files import whole_file
+
+    metrics = judged(read_matches(matches), read_truth(truth), folds=5)
+    with whole_file(out / "metrics.json") as temporary:
+        temporary.write_text(json.dumps([asdict(metric) for metric in metrics], indent=1), encoding="utf-8")
+    for metric in metrics:
+        if metric.slice == "all":
+            print(f"{metric.name}: {metric} of {metric.n:,}")
+    print(out / "metrics.json")
 
 
 def probe(
