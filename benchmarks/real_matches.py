@@ -3,8 +3,8 @@
     python benchmarks/real_matches.py SHOPS.csv WEIGHTS.safetensors OUT [SHOP]
 
 A frozen MobileNetV2 with a natural-view head fitted on the training listings of the *other* shops, so that SHOP
-(instamart) is wholly unseen. Sellers' photos ask (`source_guess` listing), buyers' (`buyer`) are found; the guess is
-wrong for one photo in eight or so. A pair is right where it is of one product, or of one group of near-identical
+(instamart) is wholly unseen. Sellers' photos ask (`source_guess` listing), buyers' (`buyer`) are found; the guess
+is wrong for one photo in eight or so. A pair is right where it is of one product, or of one group of near-identical
 products. Writes OUT/real_matches.md.
 """
 
@@ -56,8 +56,8 @@ def main(shops: Path, weights: Path, out: Path, shop: str = "instamart") -> None
     right = np.array([groups[one] == groups[other] for one, other in names])
     probability = comparison.probability(top.score)
     lines = [
-        f"{len(sellers)} products with sellers' photos, {len(buyers)} with buyers', {both} with both; of the likeliest "
-        f"pairs {right.mean():.3f} are right, and their mean probability is {probability.mean():.3f} "
+        f"{len(sellers)} products with sellers' photos, {len(buyers)} with buyers', {both} with both; of the "
+        f"likeliest pairs {right.mean():.3f} are right, and their mean probability is {probability.mean():.3f} "
         f"(share of matches read off the mixture: {comparison.mixture.share:.2f}).",
         "",
         "| promised | way | claimed | right | recall | possible |",
