@@ -135,14 +135,15 @@ def test_groups_are_not_chained_and_name_their_weakest_link(side_of_items):
     assert [ids[row["product"]] for row in group] == [0, 0, 0] and {row["size"] for row in group} == {3}
     assert {group[0]["weakest_one"], group[0]["weakest_other"]} < {row["product"] for row in group}
     assert group[0]["weakest"] == pytest.approx(1, abs=1e-5)
-    # A chain a-b-c in which a and c are far apart is no group of three.
-    a, b = centres[200] / np.linalg.norm(centres[200]), centres[201] / np.linalg.norm(centres[201])
-    chain = np.stack([a, (a + b) / np.sqrt(2), b])
-    chained, _ = side_of_items("chain", "c", [*range(150), 260, 261, 262], np.vstack([centres, 14 * chain]), rng,
-                               noise=0.3)  # fmt: skip
-    table = same_item_groups(chained, 0.9, scoring=PHOTOS_ALONE).table
-    sizes = table.column("size").to_pylist()
-    assert max(sizes, default=0) <= 2
+    # In a chain a-b-c of nearly one photo, a and c differ more: that is no group of three.
+    angle = np.arccos(0.9995)
+    turned = np.zeros((3, 48))
+    turned[:, 0], turned[:, 1] = np.cos(angle * np.arange(3)), np.sin(angle * np.arange(3))
+    chained, ids = side_of_items(
+        "chain", "c", [*range(60), 260, 261, 262], np.vstack([centres, turned]), rng, noise=0, photos=(1, 1)
+    )
+    group = same_item_groups(chained, 0.9, scoring=PHOTOS_ALONE).table.to_pylist()
+    assert len(group) == 2 and 261 in {ids[row["product"]] for row in group}
 
 
 def test_a_second_candidate_tells_how_often_there_is_a_first():
