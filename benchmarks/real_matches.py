@@ -3,9 +3,9 @@
     python benchmarks/real_matches.py SHOPS.csv WEIGHTS.safetensors OUT [SHOP]
 
 A frozen MobileNetV2 with a natural-view head fitted on the training listings of the *other* shops, so that
-SHOP (instamart) is wholly unseen. Sellers' photos ask (`source_guess` listing), buyers' (`buyer`) are found; the guess
-is wrong for one photo in eight or so. A pair is right where it is of one product, or of one group of near-identical
-products. Writes OUT/real_matches.md.
+SHOP (instamart) is wholly unseen. Sellers' photos ask (`source_guess` listing), buyers' (`buyer`) are found; the
+guess is wrong for one photo in eight or so. A pair is right where it is of one product, or of one group of
+near-identical products. Writes OUT/real_matches.md.
 """
 
 import sys
