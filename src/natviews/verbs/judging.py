@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from typer import Argument, Option
 
-from natviews.verbs.arguments import Encoding, Out, generated, opened, tell
+from natviews.verbs.arguments import CatalogPath, Encoding, Out, generated, opened, tell
 
 if TYPE_CHECKING:
     from natviews.report import Report
