@@ -59,6 +59,7 @@ def commands_in(page):
 def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, tiny_settings):
     """Every natviews line of the README's blocks, in its order, on a small shop in place of the reader's."""
     generate_catalog(tmp_path / "shop", products=80, seed=2, size=96)
+    generate_catalog(tmp_path / "theirs", products=40, seed=3, size=96)
     monkeypatch.chdir(tmp_path)
     lines = list(commands_in(ROOT / "README.md"))
     assert {verb.__name__ for verb in VERBS} - {line.split()[1] for line in lines} == {"demo"}

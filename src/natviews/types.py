@@ -32,12 +32,13 @@ class Provenance:
     """What made some vectors: enough to say whether two files may be compared.
 
     `encoder` is a SHA-256 over architecture and weights (or the name of a descriptor), `catalog` over
-    the catalogue's rows, `location` the encoder's folder when it was used.
+    the catalogue's rows, `location` the encoder's folder when it was used, `source` where the catalogue lay.
     """
 
     encoder: str
     catalog: str = ""
     location: str = ""
+    source: str = ""
     version: str = __version__
 
 

@@ -35,15 +35,18 @@ def stored_size(size: int) -> int:
     return -(-17 * size // 640) * 64
 
 
-def embed_catalog(encoder: Encoder, catalog: Catalog, out: Path, *, location: str = "") -> list[Quarantined]:
+def embed_catalog(
+    encoder: Encoder, catalog: Catalog, out: Path, *, location: str = "", source: str = ""
+) -> list[Quarantined]:
     """Writes `out` (Parquet, see `natviews.index`), one row for each readable photo, in order.
 
     Returns the photos that could not be used. Finished chunks are kept in a folder beside `out` until it
     is whole, so that a killed run continues where it was and gives the same file. Where the encoder has a
-    head, the vectors before it are in the column `features`, and those of its design head in `design`.
+    head, the vectors before it are in the column `features`, and those of its design head in `design`. `location`
+    and `source` say where the encoder and the catalogue lie, for those who ask later.
     Raises NatviewsError if no photo is readable.
     """
-    made_by = Provenance(encoder.digest(), catalog.digest, location)
+    made_by = Provenance(encoder.digest(), catalog.digest, location, source)
     parts = out.with_name(f".{out.name}.parts")
     tables, describe = [], describer(encoder, len(catalog))
     with progress("embedding photos", len(catalog)) as advance:

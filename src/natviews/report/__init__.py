@@ -1,7 +1,7 @@
 """Nouns of a report. What needs torch is not imported here: `report.judge` and `report.explanations`."""
 
 from natviews.report.page import write_report
-from natviews.report.report import Example, Quadrants, Report, Shown
+from natviews.report.report import Example, Quadrants, Report, Shown, write_metrics
 from natviews.report.sheet import contact_sheet
 from natviews.report.views_sheet import op_sheet, policy_sheet, write_picture
 
@@ -13,6 +13,7 @@ __all__ = [
     "contact_sheet",
     "op_sheet",
     "policy_sheet",
+    "write_metrics",
     "write_picture",
     "write_report",
 ]

@@ -4,9 +4,12 @@ Imports are inside the verbs: `natviews search` must answer before torch could e
 """
 
 from natviews.verbs.catalogs import check, views
+from natviews.verbs.deciding import attributes, colourways, gaps, groups, match, opportunities, prices
 from natviews.verbs.demo import demo
 from natviews.verbs.encoders import embed, export, train
 from natviews.verbs.finding import search
 from natviews.verbs.judging import evaluate, explain, probe, robustness, study
 
-VERBS = (demo, check, views, train, embed, export, evaluate, probe, robustness, search, study, explain)
+JUDGING = (evaluate, probe, robustness)
+DECIDING = (match, prices, gaps, opportunities, groups, colourways, attributes)
+VERBS = (demo, check, views, train, embed, export, *JUDGING, search, *DECIDING, study, explain)

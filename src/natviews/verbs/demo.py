@@ -20,7 +20,11 @@ def demo(
     train(catalog, out=out / "run", recipe="demo", settings=[f"training.seed={seed}"])
     embed(out / "run", catalog, out=out / "embeddings.parquet")
 
-    from natviews.matching import match_file
+    import numpy as np
 
-    match_file(out / "embeddings.parquet", catalog, out / "matches.parquet")
+    from natviews.matching import Choosing, match_halves, open_side, write_decision
+
+    side = open_side(out / "embeddings.parquet")
+    unseen = side.take(np.isin(side.text("split"), ("val", "test"))[side.product])
+    write_decision(match_halves(unseen, Choosing(precision=0.9, ranks=5)), out / "matches.parquet")
     evaluate(out / "embeddings.parquet", catalog, out=out)

@@ -61,8 +61,9 @@ def embed(
     with progress("loading torch"):
         from natviews.encoders import Encoder, embed_catalog
 
-    location = str(encoder.absolute())
-    bad = embed_catalog(Encoder.load(encoder), opened(catalog, encoding), out, location=location)
+    location, source = str(encoder.absolute()), str(catalog.absolute())
+    photos = opened(catalog, encoding)
+    bad = embed_catalog(Encoder.load(encoder), photos, out, location=location, source=source)
     write_quarantine(bad, out.with_name("quarantine.csv"))
     print(f"{out}" + (f" ({len(bad)} photos in {out.with_name('quarantine.csv')})" if bad else ""))
 

@@ -11,8 +11,10 @@ from natviews.verbs.arguments import CatalogPath, Encoding, Out, Seed, generated
 
 
 def evaluate(
-    embeddings: Annotated[Path, Argument(metavar="FILE.parquet", help="What `natviews embed` wrote.")],
-    catalog: CatalogPath,
+    embeddings: Annotated[
+        Path | None, Argument(metavar="[FILE.parquet]", help="What `natviews embed` wrote.")
+    ] = None,
+    catalog: Annotated[Path | None, Argument(metavar="[CATALOG]", help="The catalogue that was embedded.")] = None,
     out: Out = Path("evaluation"),
     split: Annotated[str, Option(help="Which part is judged: train, val, test.")] = "test",
     query: Annotated[str | None, Option(metavar="COLUMN=VALUE", help="Who asks, in a slice of its own.")] = None,
@@ -22,19 +24,41 @@ def evaluate(
     colour: Annotated[str | None, Option(metavar="COLUMN", help="Colours: their entropy in clusters,")] = None,
     style: Annotated[str | None, Option(metavar="COLUMN", help="and what clusters know of this style.")] = None,
     design: Annotated[str | None, Option(metavar="COLUMN", help="What a product's other colours share.")] = None,
+    matches: Annotated[Path | None, Option(help="Judge what `natviews match` wrote instead,")] = None,
+    truth: Annotated[Path | None, Option(help="by true pairs: a CSV of our product, theirs.")] = None,
     encoding: Encoding = "utf-8",
 ) -> None:
-    """Judge embeddings beside a histogram, the untrained and the frozen encoder: metrics.json, report.html."""
+    """Judge embeddings beside a histogram, the untrained and the frozen encoder: metrics.json, report.html.
+
+    With --matches and --truth, judge matches: precision, recall and F1 per listing, with intervals and folds.
+    """
     from natviews.index import read_embeddings
     from natviews.progress import progress
+    from natviews.types import NatviewsError
 
+    if matches and truth:
+        return _evaluate_matches(matches, truth, out)
+    if not (embeddings and catalog):
+        raise NatviewsError("Give FILE.parquet and CATALOG to judge embeddings, or --matches and --truth.")
     vectors = read_embeddings(embeddings)
     with progress("loading torch"):
         from natviews.report.judge import Slices, evaluate_file
 
     slices = Slices(within, by, _condition(query), _condition(gallery), colour, style, design)
-    report = evaluate_file(vectors, opened(catalog, encoding), split=split, slices=slices)
-    tell(report, out)
+    return tell(evaluate_file(vectors, opened(catalog, encoding), split=split, slices=slices), out)
+
+
+def _evaluate_matches(matches: Path, truth: Path, out: Path) -> None:
+    """Writes metrics.json and prints its figures."""
+    from natviews.evaluation.matching import match_metrics, read_matches, read_truth
+    from natviews.report import write_metrics
+
+    metrics = match_metrics(read_matches(matches), read_truth(truth), folds=5)
+    write_metrics(metrics, out / "metrics.json")
+    for metric in metrics:
+        if metric.slice == "all":
+            print(f"{metric.name}: {metric} of {metric.n:,}")
+    print(out / "metrics.json")
 
 
 def probe(

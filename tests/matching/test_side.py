@@ -1,0 +1,93 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from natviews.catalog import Catalog
+from natviews.encoders import Encoder, embed_catalog
+from natviews.index import read_embeddings, write_embeddings
+from natviews.matching import open_side, side_of
+from natviews.matching.side import held_out_by_name
+from natviews.types import NatviewsError
+
+
+@pytest.fixture(scope="module")
+def stored(run, catalog, catalog_path, tmp_path_factory):
+    out = tmp_path_factory.mktemp("stored") / "e.parquet"
+    embed_catalog(Encoder.load(run.encoder), catalog, out, location=str(run.folder), source=str(catalog_path))
+    return out
+
+
+def test_embeddings_bring_their_catalogue(stored, catalog):
+    side = open_side(stored)
+    assert len(side) == 90 and side.folder == catalog.folder
+    rows = {photo: row for row, photo in enumerate(catalog.ids.tolist())}
+    order = [rows[photo] for photo in side.embeddings.ids.tolist()]
+    assert side.table.column("title").to_pylist() == catalog.column("title")[order].tolist()
+    assert np.array_equal(side.held_out, side.text("split") == "val") and 5 < side.held_out.sum() < 30
+    assert open_side(stored, unseen=True).held_out.all()
+
+
+def test_a_catalogue_that_moved_or_changed(stored, catalog, catalog_path, tmp_path):
+    made = read_embeddings(stored)
+    other = tmp_path / "other.csv"
+    lines = catalog_path.read_text().splitlines()
+    other.write_text("\n".join(lines[:-1]) + "\n")
+
+    def stored_with(**said):
+        path = tmp_path / "e.parquet"
+        write_embeddings(dataclasses.replace(made, made_by=dataclasses.replace(made.made_by, **said)), path)
+        return path
+
+    with pytest.raises(NatviewsError, match="does not say where its catalogue lies"):
+        open_side(stored_with(source=""))
+    assert len(open_side(stored_with(source=""), catalog=catalog_path)) == 90
+    with pytest.raises(NatviewsError, match="has changed since"):
+        open_side(stored_with(source=str(other)))
+    with pytest.raises(NatviewsError, match="are not in its catalogue"):
+        open_side(stored_with(source=""), catalog=other)
+    with pytest.raises(NatviewsError, match="no catalogue at"):
+        open_side(stored_with(source=str(tmp_path / "gone.csv")))
+
+
+def test_a_catalogue_is_described_first_and_only_once(run, catalog_path, stored, tmp_path):
+    with pytest.raises(NatviewsError, match="give --encoder RUN"):
+        open_side(catalog_path)
+    side = open_side(catalog_path, encoder=run.folder, beside=tmp_path)
+    (made,) = tmp_path.glob("*.embeddings.parquet")
+    assert np.array_equal(side.embeddings.vectors, read_embeddings(stored).vectors)
+    before = made.stat().st_mtime_ns
+    open_side(catalog_path, encoder=run.folder, beside=tmp_path)
+    assert made.stat().st_mtime_ns == before
+
+
+def test_a_damaged_file_is_said_to_be(tmp_path):
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 but no more")
+    with pytest.raises(NatviewsError, match="is damaged"):
+        open_side(tmp_path / "x.parquet")
+
+
+def test_what_rows_say_of_products(shops):
+    side = shops.ours
+    first, second = side.photo_rows[:2]
+    given = np.full(len(side.product), "", object)
+    given[second], given[first] = "7.5", ""
+    other = dataclasses.replace(side, table=side.table.append_column("x", [given.tolist()]))
+    assert other.text("x")[0] == "7.5" and set(other.text("x")[1:]) == {""}
+    assert other.numbers("x")[0] == 7.5 and np.isnan(other.numbers("x")[1:]).all()
+    assert (side.text("nothing") == "").all() and np.isnan(side.numbers("title")).all()
+    mean = side.embeddings.vectors[side.product == 3].mean(axis=0)
+    assert side.means[3] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+
+
+def test_names_decide_who_is_held_out_whatever_others_there_are():
+    names = np.array([f"p{number}" for number in range(4000)])
+    drawn = held_out_by_name(names)
+    assert drawn.mean() == pytest.approx(0.25, abs=0.03)
+    assert np.array_equal(held_out_by_name(names[::3]), drawn[::3])
+
+
+def test_sides_of_a_catalogue_in_another_order(catalog, stored):
+    made = read_embeddings(stored)
+    turned = Catalog.open(made.made_by.source).take(np.arange(len(made))[::-1])
+    assert side_of(made, turned, name="x").table.column("image").to_pylist() == made.ids.tolist()
