@@ -82,7 +82,7 @@ def sentences_of(ours: Side, theirs: Side, folder: str | Path) -> Titles:
         from sentence_transformers import SentenceTransformer
     except ImportError:
         raise NatviewsError(
-            "Text encoders need the package sentence-transformers; install it, or leave --text-encoder out."
+            "Text encoders need the package sentence-transformers; install it, or give --titles letters."
         ) from None
     model = SentenceTransformer(str(folder), local_files_only=True, device="cpu")
     with progress("describing titles"):
