@@ -6,7 +6,7 @@ Imports are inside the verbs: `natviews search` must answer before torch could e
 from natviews.verbs.catalogs import check, views
 from natviews.verbs.demo import demo
 from natviews.verbs.encoders import embed, export, train
-from natviews.verbs.finding import search
+from natviews.verbs.finding import index, search
 from natviews.verbs.judging import evaluate, explain, probe, study
 
-VERBS = (demo, check, views, train, embed, export, evaluate, probe, search, study, explain)
+VERBS = (demo, check, views, train, embed, export, evaluate, probe, index, search, study, explain)
