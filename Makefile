@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench-views bench-training
+.PHONY: setup demo test lint bench-views bench-training bench-search
 
 setup: .venv/.installed
 
@@ -30,6 +30,9 @@ bench-views: .venv/.bench
 
 bench-training: .venv/.bench
 	$(BIN)/python benchmarks/training.py
+
+bench-search: .venv/.bench
+	$(BIN)/python benchmarks/search.py --size $(or $(SIZE),100000)
 
 .venv/.bench: .venv/.installed pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --progress-bar off --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'

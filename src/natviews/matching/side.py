@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from natviews.catalog import Catalog, write_quarantine
-from natviews.index import read_embeddings
+from natviews.index import Store, read_embeddings, stored_embeddings, stored_photos
 from natviews.types import Embeddings, NatviewsError
 
 HELD_OUT = 0.25
@@ -164,7 +164,7 @@ def open_side(
     place = Path(place)
     if _holds_vectors(place):
         return _from_parquet(place, catalog, encoding, unseen)
-    if _is_store(place):
+    if place.is_dir() and Store.is_at(place):
         return _from_store(place, unseen)
     if encoder is None:
         raise NatviewsError(
@@ -195,19 +195,12 @@ def _from_parquet(place: Path, catalog: str | Path | None, encoding: str, unseen
     return side_of(embeddings, rows, name=str(place), unseen=unseen)
 
 
-def _is_store(place: Path) -> bool:
-    from natviews import index
-
-    opens = getattr(index, "is_store", None)
-    return bool(opens and opens(place))
-
-
 def _from_store(place: Path, unseen: bool) -> Side:
-    """A store keeps vectors and rows together, so no catalogue is needed."""
-    from natviews import index
-
-    embeddings, table = index.stored_embeddings(place), index.stored_photos(place)  # type: ignore[attr-defined]
-    return Side(str(place), embeddings, table, unseen)
+    """A store keeps vectors and rows together, so no catalogue is needed; the photos lie where it lay."""
+    embeddings = stored_embeddings(place)
+    source = Path(embeddings.made_by.source)
+    folder = source if source.is_dir() else source.parent
+    return Side(str(place), embeddings, stored_photos(place), unseen, folder)
 
 
 def _described(catalog: Path, encoder: Path, beside: Path, encoding: str) -> Path:

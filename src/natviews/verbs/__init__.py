@@ -7,9 +7,10 @@ from natviews.verbs.catalogs import check, views
 from natviews.verbs.deciding import attributes, colourways, gaps, groups, match, opportunities, prices
 from natviews.verbs.demo import demo
 from natviews.verbs.encoders import embed, export, train
-from natviews.verbs.finding import search
+from natviews.verbs.finding import index, search
 from natviews.verbs.judging import evaluate, explain, probe, robustness, study
 
 JUDGING = (evaluate, probe, robustness)
+FINDING = (index, search)
 DECIDING = (match, prices, gaps, opportunities, groups, colourways, attributes)
-VERBS = (demo, check, views, train, embed, export, *JUDGING, search, *DECIDING, study, explain)
+VERBS = (demo, check, views, train, embed, export, *JUDGING, *FINDING, *DECIDING, study, explain)
