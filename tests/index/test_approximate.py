@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from natviews.index import approximate as approximate_module
 from natviews.types import NatviewsError
 
 PHOTOS = numbered(3000, width=32)
+TESTS = Path(__file__).parents[1]
+"""Where a process of its own finds `scattered_vectors`."""
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +124,7 @@ def test_a_full_disk_leaves_the_old_file(built, tmp_path):
         f"try: ApproximateIndex(numbered(3000, width=32), 'flat').save(Path({str(tmp_path / 'a.index')!r}))\n"
         "except NatviewsError as error: print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=TESTS)
     assert done.returncode == 0, done.stderr
     assert "a.index" in done.stdout and len(done.stdout.splitlines()) == 1
     assert len(open_index(tmp_path / "a.index")) == 30
@@ -155,3 +158,15 @@ def test_the_room_does_without_faiss():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.startswith("False"), done.stderr
+
+
+def test_it_searches_where_another_library_has_put_its_own_search_in_the_place_of_faisss():
+    program = (
+        "import faiss.contrib.torch_utils\n"
+        "from scattered_vectors import numbered\n"
+        "from natviews.index import ApproximateIndex\n"
+        "photos = numbered(600, width=16)\n"
+        "print((ApproximateIndex(photos, 'hnsw').search(photos.vectors[:3], 1).ids[:, 0] == photos.ids[:3]).all())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=TESTS)
+    assert done.stdout.split() == ["True"], done.stderr

@@ -56,6 +56,13 @@ def faiss_module() -> Any:
     return faiss
 
 
+def rows_found(index: Any, queries: np.ndarray, k: int, parameters: Any) -> np.ndarray:
+    """(Q, k) the rows that a FAISS index finds. Where some library has loaded `faiss.contrib.torch_utils`, FAISS's
+    own search, which takes parameters, has another name."""
+    search = getattr(index, "search_numpy", index.search)
+    return search(queries, k, params=parameters)[1]
+
+
 def threads() -> int:
     """The CPU cores this process may use, or $OMP_NUM_THREADS."""
     given = os.environ.get("OMP_NUM_THREADS", "")
