@@ -7,7 +7,8 @@ from natviews.catalog import pack, with_split
 from natviews.encoders import Encoder, embed_catalog
 from natviews.index import read_embeddings
 from natviews.report import write_report
-from natviews.report.judge import PER_PRODUCT, Slices, evaluate, evaluate_file, report_on_run
+from natviews.report.judge import evaluate, evaluate_file, report_on_run
+from natviews.report.slices import PER_PRODUCT, Slices
 from natviews.report.terminal import print_report
 from natviews.types import Embeddings, NatviewsError, Provenance
 

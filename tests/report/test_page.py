@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 
 from natviews.catalog import Quarantined, Statistics
-from natviews.report import figures
-from natviews.report.page import HEADLINES, page, photos_per_product, product_types, write_report
+from natviews.report import drawing as drawn
+from natviews.report import plots
+from natviews.report import quadrants as quadrant_figure
+from natviews.report.page import page, write_report
 from natviews.report.report import Example, Quadrants, Report, Shown
+from natviews.report.tables import photos_per_product, product_types
+from natviews.report.words import HEADLINES
 from natviews.types import Metric
 
 NOTHING = Statistics(0, 0, {}, 0.0, {}, {})
@@ -212,7 +216,7 @@ def test_every_drawing_is_well_formed_and_named() -> None:
 
 
 def test_a_dot_lies_within_its_interval_and_further_right_when_larger() -> None:
-    drawing = ElementTree.fromstring(figures.interval_plot("Recall@1", metrics()[:2] + metrics()[6:8]))
+    drawing = ElementTree.fromstring(plots.interval_plot("Recall@1", metrics()[:2] + metrics()[6:8]))
     dots = []
     for group in drawing.iter("g"):
         ends = [float(line.get(end, "")) for line in group.iter("line") for end in ("x1", "x2")]
@@ -225,7 +229,7 @@ def test_a_dot_lies_within_its_interval_and_further_right_when_larger() -> None:
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0.31, 0.34), (-0.2, 0.9), (0, 5999), (0.5, 0.5), (0, 0)])
 def test_ticks_enclose_the_data_evenly(low: float, high: float) -> None:
     for most in (3, 4, 5, 6):
-        found = figures.ticks(low, high, most)
+        found = drawn.ticks(low, high, most)
         assert found[0] <= low and high <= found[-1]
         assert 2 <= len(found) <= most + 1
         assert np.allclose(np.diff(found), found[1] - found[0])
@@ -233,9 +237,9 @@ def test_ticks_enclose_the_data_evenly(low: float, high: float) -> None:
 
 def test_long_curves_are_thinned_to_means_and_gaps_left_out() -> None:
     points = [(float(i), float(i % 2)) for i in range(4000)]
-    thin = figures.thinned(points)
+    thin = plots.thinned(points)
     assert len(thin) == 400 and {y for _, y in thin} == {0.5}
-    assert figures.thinned(points[:400]) == points[:400]
+    assert plots.thinned(points[:400]) == points[:400]
     curves = [{"epoch": i, "loss": float("nan") if i == 2 else 1.0} for i in range(5)]
     text = page(Report("", [], NOTHING, curves=curves))
     assert "nan" not in text and text.count('class="dot s0"') == 4
@@ -249,14 +253,14 @@ def test_quadrants_link_photos_by_one_scale() -> None:
     before, after = (
         [line.get("class") for line in ElementTree.fromstring(text).iter("line")]
         for text in (
-            figures.quadrants_figure("before", quadrants().photos, quadrants().before),
-            figures.quadrants_figure("after", quadrants().photos, quadrants().after),
+            quadrant_figure.quadrants_figure("before", quadrants().photos, quadrants().before),
+            quadrant_figure.quadrants_figure("after", quadrants().photos, quadrants().after),
         )
     )
     within = 1 + 3 + 0 + 6
     assert before == ["link b4"] * within + ["link b2"] * 6
     assert after == ["link b9"] * within + ["link b0"] * 6
-    assert figures.means(quadrants().photos, quadrants().after) == pytest.approx((4.6, 0.2))
+    assert quadrant_figure.means(quadrants().photos, quadrants().after) == pytest.approx((4.6, 0.2))
 
 
 @pytest.mark.parametrize("sizes", [(1,), (1, 1), (2,), (5, 9), (1, 2, 3, 4)])
@@ -271,12 +275,12 @@ def test_any_number_of_products_and_photos_can_be_drawn(sizes: tuple[int, ...]) 
     ("similarity", "step"), [(-0.4, 0), (0.0, 0), (0.499, 0), (1.5, 3), (3.5, 7), (4.9, 9), (5.0, 9), (7, 9)]
 )
 def test_the_similarity_scale_is_fixed_from_nought_to_five(similarity: float, step: int) -> None:
-    assert figures.band(similarity) == step
+    assert quadrant_figure.band(similarity) == step
 
 
 def test_an_embedded_photo_is_small_and_keeps_its_colours() -> None:
     red = np.full((900, 300, 3), (220, 20, 20), np.uint8)
-    head, data = figures.data_uri(red).split(",")
+    head, data = drawn.data_uri(red).split(",")
     decoded = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
     assert head == "data:image/jpeg;base64"
     assert decoded.shape == (192, 64, 3)
