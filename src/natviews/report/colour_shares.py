@@ -20,7 +20,7 @@ SHARES = 8
 
 @dataclass(frozen=True)
 class Share:
-    """A stretch of a cluster's bar: `share` of the photos whose colour is known, in a `paint`."""
+    """A stretch of a cluster's bar: `share` of the photos whose colour is known, in a `paint` ('': several)."""
 
     name: str
     count: int
@@ -36,7 +36,7 @@ def shares_of(cluster: Cluster, order: Sequence[str]) -> list[Share]:
     most = counts if len(counts) <= SHARES + 1 else counts[:SHARES]
     shares = [Share(name, count, count / total, _paint(name, order)) for name, count in most]
     if rest := total - sum(share.count for share in shares):
-        shares.append(Share(f"{len(counts) - len(most)} others", rest, rest / total, "var(--line)"))
+        shares.append(Share(f"{len(counts) - len(most)} others", rest, rest / total, ""))
     return shares
 
 

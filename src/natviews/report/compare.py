@@ -75,14 +75,14 @@ class Comparison:
         return "won" if difference and difference.low > 0 else "unclear"
 
     def verdict(self) -> str:
-        """Which run is best, in one sentence with the paired interval."""
+        """Which of the best two runs is better, in one sentence with the paired interval."""
         best, next_best = self.ranked[:2]
         difference = self.difference(best, next_best, CHOSEN_BY)
         assert difference is not None
-        said = f"{SPOKEN[CHOSEN_BY]} {difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+        said = f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
         if self.outcome == "won":
-            return f"{best} is better than {next_best}, the next: {said}."
-        return f"The best two, {best} and {next_best}, cannot be told apart: {said}."
+            return f"{best} is better than {next_best} by {SPOKEN[CHOSEN_BY]}: {said}."
+        return f"{best} and {next_best} cannot be told apart by {SPOKEN[CHOSEN_BY]}: {said}."
 
 
 def compare(folders: Sequence[Path]) -> Comparison:

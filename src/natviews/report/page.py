@@ -111,7 +111,7 @@ def _style(cluster: Cluster) -> str:
     if not cluster.styles:
         return ""
     name, count = next(iter(cluster.styles.items()))  # the most frequent comes first
-    return f"{100 * count / sum(cluster.styles.values()):.0f}\N{NO-BREAK SPACE}% {name}"
+    return f"most often {name}, {100 * count / sum(cluster.styles.values()):.0f}\N{NO-BREAK SPACE}%"
 
 
 def _saliency(report: Report) -> list[Markup]:

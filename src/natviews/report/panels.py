@@ -16,7 +16,7 @@ STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #44413c }
 .title { font-weight: 600; fill: #1d1c1a } .tick { font-size: 10.5px; fill: #66625b }
 .grid { stroke: #dbd7cf } .ground { fill: #fbfaf8 }
-.curve { fill: none; stroke-width: 1.6 } .emphasised { stroke-width: 3 }
+.curve { fill: none; stroke-width: 1.6 } .emphasised { stroke-width: 3 } .bar { stroke-width: 1.6 }
 .r0 { stroke: #8a857c } .r1 { stroke: #b4652a } .r2 { stroke: #2b6cb0 } .r3 { stroke: #7d4bb3 }
 .r4 { stroke: #177a55 } .r5 { stroke: #b3305f }
 @media (prefers-color-scheme: dark) {
@@ -116,7 +116,7 @@ def _panel(panel: Panel, rows: list[str], scale: list[float], emphasised: str) -
         aside = (i - (len(panel.lines) - 1) / 2) * 2.5  # intervals must not hide each other
         points = [(LEFT + 10 + j * step + aside, up(m.value)) for j, m in enumerate(line_of)]
         bars = [[(x, up(m.low)), (x, up(m.high))] for (x, _), m in zip(points, line_of, strict=True)]
-        parts += [_stroke(row, rows, "", bar, is_bar=True) for bar in bars]
+        parts += [_stroke(row, rows, emphasised, bar, is_bar=True) for bar in bars]
         parts.append(_stroke(row, rows, emphasised, points))
     return Markup("").join(parts)
 
@@ -127,7 +127,7 @@ def _stroke(
     number = rows.index(row)
     kind = f"curve r{number % COLOURS}" + (" emphasised" if row == emphasised else "")
     dash = "none" if is_bar else DASHES[number % len(DASHES)]
-    more = ' opacity="0.45"' if is_bar else ""
+    kind, more = (f"{kind} bar", ' opacity="0.45"') if is_bar else (kind, "")
     return Markup('<polyline class="{}" points="{}" stroke-dasharray="{}"{}/>').format(
         kind, " ".join(f"{x:.1f},{y:.1f}" for x, y in points), dash, Markup(more)
     )

@@ -78,9 +78,9 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Saliency:
-    """Which parts of `photo` hold up its `similarity` to `other`, another photo of its product: `fall` (G, G) is
-    by how much it falls when a part is covered (below 0: it rises). `window` is what the encoder sees of the photo:
-    left, top, right and bottom as shares of its sides."""
+    """Which parts of `photo` hold up its `similarity` to `other`, another photo of its product: `fall` (G, G)
+    is by how much it falls when a part is covered (below 0: it rises). `window` is what the encoder sees of the
+    photo: left, top, right and bottom as shares of its sides."""
 
     photo: Shown
     other: Shown
