@@ -16,7 +16,7 @@ from natviews.report import drawing as drawn
 from natviews.report import plots
 from natviews.report import quadrants as quadrant_figure
 from natviews.report.page import page, write_report
-from natviews.report.report import Example, Quadrants, Report, Shown
+from natviews.report.report import Cluster, EmbeddingMap, Example, Quadrants, Report, Saliency, Shown
 from natviews.report.tables import photos_per_product, product_types
 from natviews.report.words import HEADLINES
 from natviews.types import Metric
@@ -95,7 +95,44 @@ def full() -> Report:
     bad = [Quarantined("bad.jpg", "p1", "the file ends too early")]
     facts = {"encoder": "runs/a", "recipe": "method: simclr\n" * 3}
     both = metrics() + metrics("type=shirt", gain=0.0)
-    return Report("A report", both, statistics, bad, curves, quadrants(), [example(1.0)], [example()], facts)
+    return Report(
+        "A report",
+        both,
+        statistics,
+        bad,
+        curves,
+        quadrants(),
+        [example(1.0)],
+        [example()],
+        facts,
+        middle=[example(0.5)],
+        map=drawn_map(),
+        clusters=[
+            Cluster(9, [], {"red": 5, "blue": 3}, {"knit": 4}),
+            Cluster(4, [shown("d.jpg", "p")], {"red": 4}),
+        ],
+        saliency=[saliency()],
+        robustness=disturbed(),
+    )
+
+
+def drawn_map(name: str = "p", types: tuple[str, ...] = ("shirt", "mug", "")) -> EmbeddingMap:
+    photos = [shown(f"{name}-{i}.jpg", name) for i in range(len(types))]
+    return EmbeddingMap(np.linspace((0, 0), (1, 1), len(types)), photos, list(types), "t-SNE", 900)
+
+
+def saliency(name: str = "p") -> Saliency:
+    fall = np.array([[0.2, -0.1], [0.0, 0.05]])
+    return Saliency(shown("a.jpg", name), shown("b.jpg", name), 0.71, fall, (0.1, 0.0, 0.9, 1.0))
+
+
+def disturbed(row: str = "trained") -> list[Metric]:
+    slices = ("clean", "rotation 15°", "rotation 30°", "blur 1.0 px")
+    return [
+        Metric(each, "recall@1", slice, 0.5 - i / 10, 0.3 - i / 10, 0.6 - i / 10, 77)
+        for each in ("histogram", row)
+        for i, slice in enumerate(slices)
+    ]
 
 
 def drawings(text: str) -> list[ElementTree.Element]:
@@ -103,7 +140,8 @@ def drawings(text: str) -> list[ElementTree.Element]:
 
 
 def test_a_full_report_has_every_section_and_an_empty_one_only_the_catalogue() -> None:
-    sections = {"figures", "slices", "curves", "quadrants", "best", "worst", "catalogue", "bad", "facts"}
+    sections = {"figures", "slices", "curves", "quadrants", "map", "best", "middle", "worst", "clusters"}
+    sections |= {"saliency", "robustness", "catalogue", "bad", "facts"}
     assert Parsed(page(full())).sections() == sections
     assert Parsed(page(Report("Nothing", [], NOTHING))).sections() == {"catalogue"}
 
@@ -115,7 +153,13 @@ def test_a_full_report_has_every_section_and_an_empty_one_only_the_catalogue() -
         ("slices", {"metrics": metrics()}),
         ("curves", {"curves": [{"step": 1, "lr": 0.1}]}),
         ("quadrants", {"quadrants": None}),
+        ("map", {"map": None}),
         ("best", {"best": []}),
+        ("middle", {"middle": []}),
+        ("clusters", {"clusters": []}),
+        ("saliency", {"saliency": []}),
+        ("robustness", {"robustness": []}),
+        ("robustness", {"robustness": disturbed()[:1]}),
         ("worst", {"worst": []}),
         ("bad", {"quarantine": []}),
         ("facts", {"facts": {}}),
@@ -138,9 +182,15 @@ def test_what_files_say_never_becomes_markup() -> None:
         [hostile],
         [hostile],
         {HOSTILE: HOSTILE, "long": HOSTILE * 9},
+        middle=[hostile],
+        map=drawn_map(HOSTILE, (HOSTILE, "a", "</script>")),
+        clusters=[Cluster(9, [shown(HOSTILE, HOSTILE)], {HOSTILE: 4, "red": 1}, {HOSTILE: 2})],
+        saliency=[saliency(HOSTILE)],
+        robustness=disturbed(HOSTILE),
     )
     elements = Parsed(page(report)).elements
-    assert "script" not in {tag for tag, _ in elements}
+    assert [tag for tag, _ in elements].count("script") == 1
+    assert page(report).count("</script>") == 1
     assert not [name for _, attributes in elements for name in attributes if name.startswith("on")]
     assert {tag for tag, _ in elements} <= {tag for tag, _ in Parsed(page(full())).elements}
     assert HOSTILE in Parsed(page(report)).text
@@ -154,9 +204,51 @@ def test_the_page_asks_for_nothing() -> None:
         for name, value in attributes.items()
         if name in ("src", "href", "srcset", "data", "action", "poster")
     ]
-    assert len(fetched) == 6 + 20  # two examples of three photos, ten photos in each of two drawings
+    # Three examples of three photos, ten photos in each of two drawings, the map's sheet, a cluster's photo, and
+    # the three pictures of a pair.
+    assert len(fetched) == 9 + 20 + 1 + 1 + 3
     assert all(address.startswith("data:image/jpeg;base64,") for address in fetched)
-    assert not re.search(r"https?:|url\(|@import|<link|<script", text)
+    assert not re.search(r"https?:|url\(|@import|<link|<script [^>]|fetch\(|XMLHttp|import\(|innerHTML|eval", text)
+    assert "<script" not in page(replace(full(), map=None))
+
+
+def test_every_picture_and_control_says_what_it_is() -> None:
+    for tag, attributes in Parsed(page(full())).elements:
+        if tag == "img":
+            assert attributes["alt"] or attributes.get("data-columns"), (
+                attributes
+            )  # the map says its photo in words
+        if attributes.get("role") == "img" and tag != "svg":
+            assert (attributes["aria-label"] or "").startswith("Colours: ")
+        if attributes.get("tabindex"):
+            assert attributes["aria-label"] and attributes["aria-describedby"] == "map-note"
+
+
+def test_the_map_says_how_it_was_made_and_of_how_many() -> None:
+    text = " ".join(Parsed(page(full())).text.split())
+    assert "3 of 900 photos, drawn by chance. Made by t-SNE" in text and "Colours are the catalogue's" in text
+    few = replace(drawn_map(types=("", "")), made="principal components", total=2)
+    text = " ".join(Parsed(page(replace(full(), map=few))).text.split())
+    assert "Made by principal components: the two directions" in text
+    assert "drawn by chance. Made" not in text and "Colours are the catalogue's" not in text
+
+
+def test_robustness_is_drawn_kind_by_kind_on_one_scale_with_the_photos_that_asked() -> None:
+    text = page(full())
+    section = text[text.index('<section id="robustness"') :]
+    titles = re.findall(r'<text class="title"[^>]*>([^<]+)<', section)
+    assert titles == ["rotation", "blur (not trained on)"] and "77 photos asked" in section
+    trained = re.findall(r'<polyline class="curve r1 emphasised" points="([^"]+)"', section)
+    assert [len(points.split()) for points in trained] == [2, 3, 2]  # the key's, then the panels'
+    ends = [[float(point.split(",")[1]) for point in points.split()] for points in trained[1:]]
+    assert ends[0][0] == ends[1][0] and ends[0] == sorted(ends[0]) and ends[1][1] > ends[0][2]
+
+
+def test_saliency_and_clusters_say_their_figures() -> None:
+    text = " ".join(Parsed(page(full())).text.split())
+    assert "similarity 0.71; covering a part changes it by -0.20 to +0.10" in text
+    assert "All photos 9 photos; most often knit, 100 %" in text
+    assert "red 62 % blue 38 %" in text and "Cluster 1 4 photos red 100 %" in text
 
 
 def test_the_figures_shown_are_the_metrics() -> None:
@@ -209,7 +301,7 @@ def test_each_further_slice_has_its_verdict_and_its_folded_table() -> None:
 
 def test_every_drawing_is_well_formed_and_named() -> None:
     found = drawings(page(full()))
-    assert len(found) == 3 + 2 + 2 + 1
+    assert len(found) == 3 + 2 + 2 + 1 + 1 + 1 + 3  # and the map, a pair, a key and two kinds
     for drawing in found:
         assert drawing[0].tag == "title" and drawing[0].text
         assert drawing.get("role") == "img"

@@ -24,7 +24,7 @@ from natviews.types import Metric
 
 SHOWN_TYPES = 12
 SHOWN_BAD_PHOTOS = 50
-LONG_FACT = 120
+LONG_FACT = 200
 """Characters from which a fact is folded away."""
 
 
