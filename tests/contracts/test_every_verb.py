@@ -101,6 +101,7 @@ def test_a_catalogue_of_twenty_kinds_of_broken_photos_goes_all_the_way(tmp_path,
         (["views", "{catalog}", "--views", "skil"], "did you mean 'skill'?"),
         (["views", "{catalog}", "--out", "{tmp}/sheet.doc"], "name it .png"),
         (["study", "method"], "did you mean 'methods'?"),
+        (["compare", "{tmp}", "{catalog}"], "There is no queries.parquet in"),
         (["explain", "simclrr"], "did you mean 'simclr'?"),
     ],
 )

@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,10 +8,13 @@ import pytest
 from natviews.catalog import pack, with_split
 from natviews.encoders import Encoder, embed_catalog
 from natviews.index import read_embeddings
-from natviews.report import write_report
-from natviews.report.judge import PER_PRODUCT, Slices, evaluate, evaluate_file, report_on_run
+from natviews.report import write_metrics, write_report
+from natviews.report.compare import compare
+from natviews.report.judge import evaluate, evaluate_file, report_on_run
+from natviews.report.queries import Queries
+from natviews.report.slices import PER_PRODUCT, Slices
 from natviews.report.terminal import print_report
-from natviews.types import Embeddings, NatviewsError, Provenance
+from natviews.types import Embeddings, Metric, NatviewsError, Provenance
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +163,74 @@ def test_figures_per_product_count_each_product_once(stored, catalog):
     per_product, per_query = (report.metric("trained", "map@r", name) for name in (PER_PRODUCT, "all"))
     assert per_product.n < per_query.n
     assert report.metric("trained-histogram", "map@r", PER_PRODUCT).n == per_product.n
+
+
+def sections_of(report, folder):
+    page = write_report(report, folder)
+    assert page.stat().st_size < 8_000_000
+    return set(re.findall(r'<section id="(\w+)"', page.read_text(encoding="utf-8")))
+
+
+def test_a_run_is_judged_with_all_that_is_known_of_it(run, catalog, stored, tmp_path):
+    robustness = run.folder / "robustness" / "metrics.json"
+    measured = [Metric("trained", "recall@1", slice, 0.4, 0.3, 0.5, 9) for slice in ("clean", "grey whole")]
+    write_metrics(measured, robustness)
+    try:
+        report = evaluate_file(stored, catalog, split="test", slices=Slices(colour="colour", style="pattern"))
+    finally:
+        robustness.unlink()
+    assert {"map", "best", "middle", "worst", "clusters", "saliency", "robustness", "facts"} <= sections_of(
+        report, tmp_path
+    )
+    assert report.robustness == measured and report.facts["recipe"] == run.plan
+    assert report.facts["encoder"] == Encoder.load(run.encoder).digest() and "torch" in report.facts["judged by"]
+    sims = dict(zip(stored.ids.tolist(), stored.vectors, strict=True))
+    for pair in report.saliency:
+        expected = float(sims[pair.photo.id] @ sims[pair.other.id])
+        assert pair.similarity == pytest.approx(expected, abs=1e-3)
+
+
+def test_of_vectors_from_elsewhere_only_what_is_known_is_shown(stored, catalog, tmp_path):
+    elsewhere = replace(stored, made_by=Provenance("hand-made"))
+    sections = sections_of(evaluate_file(elsewhere, catalog, split="test", slices=Slices()), tmp_path)
+    assert not sections & {"saliency", "robustness", "clusters", "curves"} and {"map", "middle"} <= sections
+    another = replace(stored, made_by=replace(stored.made_by, encoder="another digest"))
+    assert evaluate_file(another, catalog, split="test", slices=Slices()).saliency == []
+
+
+def test_usual_answers_are_next_to_the_median_and_of_other_products(stored, catalog):
+    report = evaluate_file(stored, catalog, split="train", slices=Slices())
+    products = [[e.query.product_id for e in each] for each in (report.best, report.middle, report.worst)]
+    assert len(products[1]) == 6 and not set(products[1]) & {*products[0], *products[2]}
+    values = report.queries.answers["trained"].values["map@r"]
+    off = [abs(e.average_precision - np.median(values)) for e in report.middle]
+    assert off == sorted(off) and off[0] <= np.quantile(np.abs(values - np.median(values)), 0.5)
+
+
+def test_a_tiny_catalogue_without_types_has_no_empty_section(catalog, tmp_path):
+    packed = with_split(pack(catalog, 96))
+    several = [rows[:2] for rows in packed.catalog.products.values() if len(rows) > 1][:3]
+    packed = packed.take(np.concatenate(several))
+    bare = packed.catalog.table.drop_columns(["product_type"])
+    packed = packed.with_catalog(replace(packed.catalog, table=bare))
+    ids, names = packed.catalog.ids, packed.catalog.product_ids
+    vectors = np.eye(6, dtype=np.float32)
+    report = evaluate(
+        Embeddings(ids, names, vectors, Provenance("x")), packed, run=None, slices=Slices(), title=""
+    )
+    assert sections_of(report, tmp_path) <= {"figures", "slices", "best", "middle", "worst", "catalogue", "facts"}
+    assert report.map is None and report.quadrants is None
+
+
+def test_runs_and_evaluations_of_the_same_photos_can_be_compared(run, stored, catalog, tmp_path):
+    validation, judged = report_on_run(run, catalog), evaluate_file(stored, catalog, split="val", slices=Slices())
+    for name, report in (("run", validation), ("evaluation", judged)):
+        write_report(report, tmp_path / name)
+    kept = Queries.read(tmp_path / "run").answers["trained"]
+    assert np.array_equal(kept.values["map@r"], validation.queries.answers["trained"].values["map@r"])
+    found = compare([tmp_path / "run", tmp_path / "evaluation"])
+    assert found.metric("run", "map@r").value == validation.metric("trained", "map@r").value
+    assert found.metric("evaluation minus run", "map@r").value == pytest.approx(0, abs=0.02)
+    write_report(evaluate_file(stored, catalog, split="test", slices=Slices()), tmp_path / "test")
+    with pytest.raises(NatviewsError, match="not judged on the same photos"):
+        compare([tmp_path / "run", tmp_path / "test"])

@@ -106,6 +106,8 @@ DISTURBANCES: tuple[Disturbance, ...] = (
 )
 """The strengths are the project's choice after its science notes, section 4.8; each kind's from weak to strong.
 A blur's sigma is that of a photo whose shorter side is 224 px."""
+CLEAN = "clean"
+"""What figures of undisturbed photos are called."""
 KINDS = tuple(dict.fromkeys(disturbance.kind for disturbance in DISTURBANCES))
 
 

@@ -1,138 +1,122 @@
 """Judging an encoder beside what it must beat: histogram, untrained, frozen, frozen with whitening."""
 
-from collections import Counter
-from dataclasses import dataclass, replace
+import platform
+from importlib.metadata import version
+from pathlib import Path
 
-import cv2
 import numpy as np
 
+from natviews import __version__
 from natviews.catalog import Catalog, PackedPhotos, pack, with_split
 from natviews.encoders import Encoder
 from natviews.evaluation import (
     VARIANTS_SLICE,
     Attributes,
-    Judging,
     Retrieval,
     cluster_figures,
     retrieval,
     variants_judging,
 )
 from natviews.progress import progress
-from natviews.report.report import Example, Quadrants, Report, Shown
+from natviews.report.clusters import colour_clusters
+from natviews.report.embedding_map import embedding_map
+from natviews.report.examples import examples_of, quadrants_of
+from natviews.report.queries import Queries
+from natviews.report.report import Report, read_metrics
 from natviews.report.rows import aligned, packed_for, rows_of, run_at
+from natviews.report.saliency import saliency_of
+from natviews.report.slices import PER_PRODUCT, Slices
 from natviews.training import Run, features_of, has_natural_views, judging_of
 from natviews.types import Embeddings, Metric, NatviewsError, Provenance
 
-PER_PRODUCT = "all, each product once"
-"""The slice in which a product's photos count together as one."""
-EXAMPLES, FOUND, THUMBNAIL = 6, 6, 112
-QUADRANT_PHOTOS = 4
-
-
-@dataclass(frozen=True)
-class Slices:
-    """What is judged besides all photos.
-
-    `within`: a column whose value query and gallery must share (a shop, a seller); `by`: a column, each of whose
-    values is a slice of the queries; `query` and `gallery`: (column, value), who asks and who may be found in a
-    slice of its own (buyers' photos among sellers', detail shots among whole ones). `colour` and `style`: columns
-    whose entropy and information in clusters are told, never one without the other; `design`: a column that
-    products of one design in several colours share, which are then to find each other.
-    """
-
-    within: str | None = None
-    by: str | None = None
-    query: tuple[str, str] | None = None
-    gallery: tuple[str, str] | None = None
-    colour: str | None = None
-    style: str | None = None
-    design: str | None = None
-
-    def __post_init__(self) -> None:
-        colour_is_used = self.style is not None or self.design is not None
-        if (self.colour is not None and not colour_is_used) or (self.style is not None and self.colour is None):
-            raise NatviewsError(
-                "Colour entropy says nothing without style information; give --colour and --style both."
-            )
-
-    def check(self, catalog: Catalog) -> None:
-        """Raises NatviewsError for a column that the catalogue lacks, before long work."""
-        for name in (self.within, self.by, self.colour, self.style, self.design):
-            if name is not None:
-                catalog.text(name)
-
-    def judgings(self, catalog: Catalog) -> list[tuple[Judging, dict[str, np.ndarray]]]:
-        """Ways of judging, each with its slices: name -> which photos may ask (N,) bool. `all` is first."""
-        base = judging_of(catalog, self.within)
-        everyone = np.ones(len(catalog), bool)
-        parts = {"all": everyone}
-        if self.by:
-            column = catalog.column(self.by)
-            parts |= {f"{self.by}={value}": column == value for value in np.unique(column)}
-        judgings = [(base, parts)]
-        if self.query or self.gallery:
-            asking, answering = (_holds(catalog, condition) for condition in (self.query, self.gallery))
-            restricted = replace(base, queries=base.queries & asking, gallery=base.gallery & answering)
-            name = " -> ".join("=".join(c) if c else "all" for c in (self.query, self.gallery))
-            judgings.append((restricted, {name: everyone}))
-        return judgings
-
-
-def _holds(catalog: Catalog, condition: tuple[str, str] | None) -> np.ndarray:
-    if condition is None:
-        return np.ones(len(catalog), bool)
-    column, value = condition
-    holds = catalog.column(column) == value
-    if not holds.any():
-        known = ", ".join(sorted(set(catalog.column(column).tolist()))[:8])
-        raise NatviewsError(f"No photo here has {column}={value}; there are: {known}.")
-    return holds
+ROBUSTNESS = Path("robustness") / "metrics.json"
+"""Where in a run's folder a judgement of its robustness is looked for."""
+NAMED_VERSIONS = ("torch", "timm", "numpy", "scikit-learn")
 
 
 def evaluate(
-    embeddings: Embeddings, packed: PackedPhotos, *, run: Run | None, slices: Slices, title: str
+    embeddings: Embeddings,
+    packed: PackedPhotos,
+    *,
+    run: Run | None,
+    slices: Slices,
+    title: str,
+    encoder: Encoder | None = None,
 ) -> Report:
     """The report on some embeddings of some packed photos, whose catalogue has groups and splits.
 
-    With the `run` that made them there are the rows `untrained` and, where it began from pretrained
-    weights, `frozen` and `frozen+whitening`. Photos without a vector are left out and counted.
+    With the `run` that made them there are the rows `untrained` and, where it began from pretrained weights,
+    `frozen` and `frozen+whitening`; with the `encoder`, for which the photos must have been packed, the report
+    says what a few photos' similarity hangs on. Photos without a vector are left out and counted.
     """
     slices.check(packed.catalog)
     embeddings, packed, without = aligned(embeddings, packed)
     vectors = rows_of(embeddings, packed, run)
-    metrics: list[Metric] = []
-    examples: tuple[list[Example], list[Example]] = ([], [])
-    for judging, parts in slices.judgings(packed.catalog):
-        answers = {row: retrieval(_under(embeddings, v), judging, row=row) for row, v in vectors.items()}
-        trained = answers["trained"]
-        if "all" in parts:
-            if not len(trained.rows):
-                raise NatviewsError("No product here has two photos with vectors, so there is nothing to judge.")
-            examples = _examples(trained, vectors["trained"], packed)
-        compared = [*answers.values(), *(trained.minus(a) for row, a in answers.items() if row != "trained")]
-        for name, asking in parts.items():
-            if (where := asking[trained.rows]).any():
-                metrics += [metric for answer in compared for metric in answer.metrics(name, where)]
-        if "all" in parts:
-            metrics += [metric for answer in compared for metric in answer.per_product().metrics(PER_PRODUCT)]
+    trained = vectors["trained"]
+    metrics, answers = _judged(vectors, embeddings, packed, slices)
+    examples = examples_of(answers["trained"], trained, packed)
     metrics += colour_figures(vectors, embeddings, packed.catalog, slices)
     before = "frozen" if "frozen" in vectors else "untrained" if "untrained" in vectors else "histogram"
-    facts = {"encoder": embeddings.made_by.encoder, "encoder's folder": embeddings.made_by.location}
-    facts |= {"catalogue": packed.catalog.digest, "natviews": embeddings.made_by.version}
-    facts |= {"photos without a vector": str(without)}
-    if run:
-        facts["recipe"] = run.plan
+    asked = embeddings.ids[answers["trained"].rows]
+    made_by = (embeddings.made_by.encoder, run.plan if run else "")
     return Report(
         title=title,
         metrics=metrics,
         statistics=packed.catalog.statistics(),
         quarantine=packed.quarantine,
         curves=run.curves() if run else [],
-        quadrants=_quadrants(vectors[before], vectors["trained"], packed, before),
-        best=examples[0],
-        worst=examples[1],
-        facts=facts,
+        quadrants=quadrants_of(vectors[before], trained, packed, before),
+        best=examples.best,
+        middle=examples.middle,
+        worst=examples.worst,
+        facts=_facts(embeddings.made_by, packed.catalog, run, without),
+        map=embedding_map(trained, packed),
+        clusters=colour_clusters(trained, packed, slices.colour, slices.style) if slices.colour else [],
+        saliency=saliency_of(encoder, packed) if encoder else [],
+        robustness=_robustness(run),
+        queries=Queries(title, packed.catalog.digest, slices.within or "", *made_by, asked, answers),
     )
+
+
+def _judged(
+    vectors: dict[str, np.ndarray], embeddings: Embeddings, packed: PackedPhotos, slices: Slices
+) -> tuple[list[Metric], dict[str, Retrieval]]:
+    """The figures of all slices, and what each row answered to everyone."""
+    metrics: list[Metric] = []
+    everyone: dict[str, Retrieval] = {}
+    for judging, parts in slices.judgings(packed.catalog):
+        answers = {row: retrieval(_under(embeddings, v), judging, row=row) for row, v in vectors.items()}
+        trained = answers["trained"]
+        if "all" in parts:
+            if not len(trained.rows):
+                raise NatviewsError("No product here has two photos with vectors, so there is nothing to judge.")
+            everyone = answers
+        compared = [*answers.values(), *(trained.minus(a) for row, a in answers.items() if row != "trained")]
+        for name, asking in parts.items():
+            if (where := asking[trained.rows]).any():
+                metrics += [metric for answer in compared for metric in answer.metrics(name, where)]
+        if "all" in parts:
+            metrics += [metric for answer in compared for metric in answer.per_product().metrics(PER_PRODUCT)]
+    return metrics, everyone
+
+
+def _facts(made_by: Provenance, catalog: Catalog, run: Run | None, without: int) -> dict[str, str]:
+    """What was judged, and what by: digests, versions and the recipe."""
+    facts = {"encoder": made_by.encoder, "encoder's folder": made_by.location}
+    facts |= {"judged photos of the catalogue": catalog.digest, "photos without a vector": str(without)}
+    facts |= {"vectors made by": f"natviews {made_by.version}"}
+    versions = [f"{name} {version(name)}" for name in NAMED_VERSIONS]
+    facts |= {"judged by": ", ".join([f"natviews {__version__}", *versions])}
+    facts |= {"Python": f"{platform.python_version()} on {platform.system()}, {platform.machine()}"}
+    if run:
+        facts["recipe"] = run.plan
+    return {name: said for name, said in facts.items() if said}
+
+
+def _robustness(run: Run | None) -> list[Metric]:
+    """What `natviews robustness` found of the run's encoder, where it was told to write into the run's folder."""
+    path = run.folder / ROBUSTNESS if run else None
+    return read_metrics(path) if path and path.is_file() else []
 
 
 def colour_figures(
@@ -162,14 +146,27 @@ def colour_figures(
 def evaluate_file(embeddings: Embeddings, catalog: Catalog, *, split: str, slices: Slices) -> Report:
     """The report on stored embeddings for one split of their catalogue.
 
-    The encoder's run is found where the embeddings say they were made; without it the rows `untrained`
-    and `frozen` are left out.
+    The encoder and its run are found where the embeddings say they were made; without the run the rows `untrained`
+    and `frozen` are left out, and without the encoder what photos' similarity hangs on.
     """
-    run = run_at(embeddings.made_by.location)
-    packed = with_split(packed_for(catalog, run.recipe.encoder) if run else pack(catalog, 256))
+    run, encoder = run_at(embeddings.made_by.location), _encoder_of(embeddings.made_by)
+    architecture = encoder.architecture if encoder else run.recipe.encoder if run else None
+    packed = with_split(packed_for(catalog, architecture) if architecture else pack(catalog, 256))
     packed.catalog.part(split)  # says so where there is no such split
     packed = packed.take(packed.catalog.splits == split)
-    return evaluate(embeddings, packed, run=run, slices=slices, title=f"natviews: {catalog.folder.name}, {split}")
+    title = f"natviews: {catalog.folder.name}, {split}"
+    return evaluate(embeddings, packed, run=run, slices=slices, title=title, encoder=encoder)
+
+
+def _encoder_of(made_by: Provenance) -> Encoder | None:
+    """The encoder that made some embeddings, where it still lies there."""
+    if not made_by.location:
+        return None
+    try:
+        encoder = Encoder.load(made_by.location)
+    except NatviewsError:
+        return None
+    return encoder if encoder.digest() == made_by.encoder else None
 
 
 def report_on_run(run: Run, catalog: Catalog) -> Report | None:
@@ -186,77 +183,8 @@ def report_on_run(run: Run, catalog: Catalog) -> Report | None:
     extra = encoder.further_vectors(features)
     embeddings = Embeddings(ids, products, encoder.through_head(features), made_by, extra)
     title = f"natviews: {catalog.folder.name}, validation"
-    return evaluate(embeddings, packed, run=run, slices=Slices(), title=title)
+    return evaluate(embeddings, packed, run=run, slices=Slices(), title=title, encoder=encoder)
 
 
 def _under(embeddings: Embeddings, vectors: np.ndarray) -> Embeddings:
     return Embeddings(embeddings.ids, embeddings.product_ids, vectors, Provenance(""))
-
-
-def _examples(
-    trained: Retrieval, vectors: np.ndarray, packed: PackedPhotos
-) -> tuple[list[Example], list[Example]]:
-    """The best and the worst answered queries, no product twice: the worst are the most confident errors."""
-    map_r = trained.values["map@r"]
-    first = np.maximum(trained.neighbours[:, 0], 0)
-    confidence = np.einsum("qd,qd->q", vectors[trained.rows], vectors[first])
-    photos = np.array([len(packed.catalog.products[product]) for product in trained.products.tolist()])
-    best = np.lexsort((confidence, -photos, -map_r))  # many photos found, though they look least alike
-    worst = np.lexsort((-confidence, map_r))
-    chosen = []
-    for order in (best, worst):
-        _, earliest = np.unique(trained.products[order], return_index=True)
-        queries = order[np.sort(earliest)[:EXAMPLES]]
-        chosen.append([_example(trained, int(query), vectors, packed) for query in queries])
-    return chosen[0], chosen[1]
-
-
-def _example(trained: Retrieval, query: int, vectors: np.ndarray, packed: PackedPhotos) -> Example:
-    row = int(trained.rows[query])
-    found = [int(other) for other in trained.neighbours[query][:FOUND] if other >= 0]
-    products = packed.catalog.product_ids
-    return Example(
-        query=_shown(packed, row),
-        found=[_shown(packed, other) for other in found],
-        right=[bool(products[other] == products[row]) for other in found],
-        scores=[float(vectors[row] @ vectors[other]) for other in found],
-        average_precision=float(trained.values["map@r"][query]),
-    )
-
-
-def _quadrants(before: np.ndarray, after: np.ndarray, packed: PackedPhotos, row: str) -> Quadrants | None:
-    """Four products with the most photos up to QUADRANT_PHOTOS, of different types where possible."""
-    fresh = packed.catalog.column("near_dup_within") != "1"
-    rng = np.random.default_rng(0)
-    photos = {name: rows[fresh[rows]][:QUADRANT_PHOTOS] for name, rows in packed.catalog.products.items()}
-    several = [name for name in photos if len(photos[name]) > 1]
-    rng.shuffle(several)
-    of_type: Counter[str] = Counter()
-    turn = {}  # the first product of each type, then the second of each, ...
-    for name in several:
-        kind = str(packed.catalog.product_types[photos[name][0]])
-        turn[name] = of_type[kind]
-        of_type[kind] += 1
-    chosen = sorted(several, key=lambda name: (-len(photos[name]), turn[name]))[:4]
-    if len(chosen) < 4:
-        return None
-    rows = np.concatenate([photos[name] for name in chosen])
-    shown = [_shown(packed, int(i)) for i in rows]
-    return Quadrants(shown, _standing(before, rows, packed.catalog), _standing(after, rows, packed.catalog), row)
-
-
-def _standing(vectors: np.ndarray, rows: np.ndarray, catalog: Catalog) -> np.ndarray:
-    """Cosines of some rows (P, P), in standard deviations above the mean of photos of different products."""
-    pairs = np.random.default_rng(0).integers(len(vectors), size=(20_000, 2))
-    pairs = pairs[catalog.product_ids[pairs[:, 0]] != catalog.product_ids[pairs[:, 1]]]
-    chance = np.einsum("pd,pd->p", vectors[pairs[:, 0]], vectors[pairs[:, 1]])
-    return (vectors[rows] @ vectors[rows].T - chance.mean()) / max(chance.std(), 1e-9)
-
-
-def _shown(packed: PackedPhotos, row: int) -> Shown:
-    photo = packed.pixels(row)
-    scale = THUMBNAIL / max(photo.shape[:2])
-    if scale < 1:
-        height, width = (max(1, round(side * scale)) for side in photo.shape[:2])
-        photo = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
-    return Shown(str(packed.catalog.ids[row]), str(packed.catalog.product_ids[row]), photo)

@@ -4,12 +4,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from natviews.catalog import Quarantined, Statistics
 from natviews.files import whole_file
-from natviews.types import Metric
+from natviews.types import Metric, NatviewsError
+
+if TYPE_CHECKING:
+    from natviews.report.queries import Queries
 
 VERDICT_METRICS = ("recall@1", "recall@5", "map@r")
 SPOKEN = {"recall@1": "Recall@1", "recall@5": "Recall@5", "map@r": "MAP@R"}
@@ -49,8 +53,47 @@ class Quadrants:
 
 
 @dataclass(frozen=True)
+class EmbeddingMap:
+    """Photos in the plane, those that are alike near each other: `places` (M, 2) from 0 to 1 of `photos`, the
+    product `types` (M,) of each ('' where it has none), how the places were `made`, and the `total` of photos that
+    these were drawn from."""
+
+    places: np.ndarray
+    photos: list[Shown]
+    types: list[str]
+    made: str
+    total: int
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """`count` photos that lie together, some of them `shown`; how many are of each colour and of each style, the
+    most frequent first, photos of which it is not known left out."""
+
+    count: int
+    shown: list[Shown]
+    colours: dict[str, int]
+    styles: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Saliency:
+    """Which parts of `photo` hold up its `similarity` to `other`, another photo of its product: `fall` (G, G)
+    is by how much it falls when a part is covered (below 0: it rises). `window` is what the encoder sees of the
+    photo: left, top, right and bottom as shares of its sides."""
+
+    photo: Shown
+    other: Shown
+    similarity: float
+    fall: np.ndarray
+    window: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
 class Report:
-    """What an evaluation found. `curves` are a run's log entries; `facts` say what was evaluated and how."""
+    """What an evaluation found. `curves` are a run's log entries; `facts` say what was evaluated and how;
+    `middle` are answers of the usual kind; `clusters` begin with all photos together, to compare with;
+    `robustness` are the figures of a judgement of robustness that lies in the run's folder."""
 
     title: str
     metrics: list[Metric]
@@ -61,6 +104,12 @@ class Report:
     best: list[Example] = field(default_factory=list)
     worst: list[Example] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
+    middle: list[Example] = field(default_factory=list)
+    map: EmbeddingMap | None = None
+    clusters: list[Cluster] = field(default_factory=list)
+    saliency: list[Saliency] = field(default_factory=list)
+    robustness: list[Metric] = field(default_factory=list)
+    queries: "Queries | None" = None
 
     @property
     def rows(self) -> list[str]:
@@ -126,3 +175,11 @@ def write_metrics(metrics: Sequence[Metric], path: Path) -> None:
     """Writes figures as JSON: a list of objects with row, name, slice, value, low, high and n."""
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps([asdict(m) for m in metrics], indent=1), encoding="utf-8")
+
+
+def read_metrics(path: Path) -> list[Metric]:
+    """The figures that `write_metrics` wrote. Raises NatviewsError where the file is damaged."""
+    try:
+        return [Metric(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise NatviewsError(f"{path} holds no figures: {' '.join(str(error).split())}") from None

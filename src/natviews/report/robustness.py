@@ -24,7 +24,7 @@ from natviews.evaluation import (
     retrieval,
 )
 from natviews.progress import progress
-from natviews.report.disturbing import Disturbance, disturbed_photos
+from natviews.report.disturbing import CLEAN, Disturbance, disturbed_photos
 from natviews.training import Run, judging_of
 from natviews.types import Embeddings, Metric, NatviewsError, Provenance
 from natviews.views import Preparation
@@ -33,7 +33,6 @@ PRECISIONS = (0.90, 0.95)
 BATCH = 64
 SHEET_ROWS = 8
 """Queries that a sheet of gains, or of losses, shows."""
-CLEAN = "clean"
 BASELINES = ("frozen+whitening", "frozen", "untrained", "histogram")
 """What the trained encoder is compared with: the first of them that there is."""
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from natviews.files import whole_file
-from natviews.report.disturbing import KINDS
-from natviews.report.panels import Panel, panels_figure
-from natviews.report.robustness import CLEAN, SHEET_ROWS, Comparison, Judged, Robustness
+from natviews.report.disturbing import CLEAN
+from natviews.report.kinds import kind_panels
+from natviews.report.panels import panels_figure
+from natviews.report.robustness import SHEET_ROWS, Comparison, Judged, Robustness
 from natviews.report.sheet import contact_sheet
 from natviews.report.views_sheet import write_picture
 
@@ -85,13 +86,7 @@ def _p(value: float) -> str:
 
 def curves(found: Robustness) -> str:
     """Recall@1 over the strength of each disturbance, a panel for each kind: an SVG document."""
-    panels = []
-    for kind in (k for k in KINDS if any(c.disturbance.kind == k for c in found.comparisons)):
-        of_kind = [c.disturbance for c in found.comparisons if c.disturbance.kind == kind]
-        slices = [CLEAN, *(d.name for d in of_kind)]
-        lines = {row: [m for slice in slices if (m := found.metric(row, "recall@1", slice))] for row in found.rows}
-        title = kind if of_kind[0].is_trained else f"{kind} (not trained on)"
-        panels.append(Panel(title, [CLEAN, *(d.strength for d in of_kind)], lines))
+    panels = kind_panels(found.metrics, [c.disturbance for c in found.comparisons])
     return panels_figure("Recall@1 of disturbed photos", panels, emphasised=found.ours)
 
 

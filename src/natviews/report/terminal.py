@@ -3,7 +3,7 @@
 import json
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +12,9 @@ from natviews.catalog import Quarantined, Statistics
 from natviews.report.attributes import HEADLINES, AttributeReport
 from natviews.report.report import SPOKEN, VERDICT_METRICS, Report
 from natviews.types import Matches
+
+if TYPE_CHECKING:
+    from natviews.report.compare import Comparison
 
 OUT = Console() if sys.stdout.isatty() else Console(width=120)  # a log has room for whole rows
 
@@ -38,6 +41,18 @@ def print_report(report: Report) -> None:
                 table.add_row(row, *(str(report.metric(row, name, slice) or "") for name in VERDICT_METRICS))
         OUT.print(table)
         OUT.print(report.verdict(slice), highlight=False)
+
+
+def print_comparison(comparison: "Comparison") -> None:
+    """The headline figures of each run, the paired differences, and which run is best."""
+    for heading, rows in (("", comparison.runs), ("paired differences", comparison.differences)):
+        table = Table(heading, *(SPOKEN[name] for name in VERDICT_METRICS))
+        for row in rows:
+            table.add_row(row, *(str(comparison.metric(row, name) or "") for name in VERDICT_METRICS))
+        OUT.print(table)
+    for run, gain in comparison.gains.items():
+        OUT.print(f"{run}: {SPOKEN[gain.name]} {gain} over {comparison.baselines[run].row}", highlight=False)
+    OUT.print(comparison.verdict(), highlight=False)
 
 
 def print_attributes(report: AttributeReport) -> None:

@@ -1,5 +1,8 @@
 """What several commands take, declared once, and how a command opens it."""
 
+import shlex
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -39,10 +42,15 @@ def generated(folder: Path, *, products: int, seed: int, size: int) -> Path:
         )
 
 
+def command_line() -> str:
+    """The command that is running, as it could be typed again."""
+    return shlex.join(["natviews", *sys.argv[1:]])
+
+
 def tell(report: "Report", out: Path) -> None:
-    """Writes a report and prints it."""
+    """Prints a report and writes it, with the command that it is made by."""
     from natviews.report import write_report
     from natviews.report.terminal import print_report
 
     print_report(report)
-    print(write_report(report, out))
+    print(write_report(replace(report, facts={"command": command_line(), **report.facts}), out))

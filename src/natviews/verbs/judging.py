@@ -1,13 +1,12 @@
 """Judging: one encoder's embeddings, many encoders in a study, and what the words mean."""
 
-import shlex
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
 
-from natviews.verbs.arguments import CatalogPath, Encoding, Out, Seed, generated, opened, tell
+from natviews.verbs.arguments import CatalogPath, Encoding, Out, Seed, command_line, generated, opened, tell
 
 
 def evaluate(
@@ -42,7 +41,8 @@ def evaluate(
         raise NatviewsError("Give FILE.parquet and CATALOG to judge embeddings, or --matches and --truth.")
     vectors = read_embeddings(embeddings)
     with progress("loading torch"):
-        from natviews.report.judge import Slices, evaluate_file
+        from natviews.report.judge import evaluate_file
+        from natviews.report.slices import Slices
 
     slices = Slices(within, by, _condition(query), _condition(gallery), colour, style, design)
     return tell(evaluate_file(vectors, opened(catalog, encoding), split=split, slices=slices), out)
@@ -117,6 +117,22 @@ def robustness(
     print(write_robustness(found, judged, out, seed=seed))
 
 
+def compare(
+    runs: Annotated[
+        list[Path], Argument(metavar="RUN RUN...", help="Runs' folders, or what `natviews evaluate` wrote.")
+    ],
+    out: Out = Path("comparison"),
+) -> None:
+    """Put runs side by side, with paired intervals on the same photos: metrics.json, compare.html."""
+    from natviews.report.compare import compare as compare_runs
+    from natviews.report.compare_page import write_comparison
+    from natviews.report.terminal import print_comparison
+
+    found = compare_runs(runs)
+    print_comparison(found)
+    print(write_comparison(replace(found, facts={"command": command_line(), **found.facts}), out))
+
+
 def study(
     name: Annotated[str, Argument(metavar="STUDY", help="Which study: `methods`, `label-free`.")],
     catalog: Annotated[Path | None, Argument(metavar="[CATALOG]", help="Else one is generated.")] = None,
@@ -143,10 +159,9 @@ def study(
     drawn = out / f"catalog-{products}" / "catalog.csv"  # it is written last: where it is, the photos are
     if not (catalog or drawn.exists()):
         generated(drawn.parent, products=products, seed=0, size=128)
-    command = shlex.join(["natviews", *sys.argv[1:]])
     photos = opened(catalog or drawn, encoding)
     trained = {"seeds": seeds, "epochs": epochs, "workers": workers}
-    print(carry_out(photos, out, **trained, only=only or (), attributes=attribute or (), command=command))
+    print(carry_out(photos, out, **trained, only=only or (), attributes=attribute or (), command=command_line()))
 
 
 def explain(

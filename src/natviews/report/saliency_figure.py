@@ -1,0 +1,67 @@
+"""Saliency by covering, drawn: a photo with its parts shaded by what covering them costs."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+
+from natviews.report.drawing import data_uri, svg
+from natviews.report.report import Saliency
+
+SIDE, GAP = 150, 14
+HIGHEST, FAINTEST = 0.72, 0.02
+"""Opacity of the part that matters most, and what is left out."""
+
+
+def saliency_figure(found: Saliency, strongest: float) -> Markup:
+    """A photo, the same in grey with its parts shaded, and the photo it is compared with. `strongest` is the
+    greatest change among all that are shown, which is shaded fully: a pair that hangs on no part looks so."""
+    photo, other = found.photo, found.other
+    grey = np.repeat(photo.picture.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    pictures = [(photo, photo.picture), (photo, grey), (other, other.picture)]
+    frames: list[Markup] = []
+    tallest = 0.0
+    for place, (shown, picture) in enumerate(pictures):
+        tall, wide = picture.shape[:2]
+        scale = SIDE / max(tall, wide)
+        frame = Frame(place * (SIDE + GAP) + (SIDE - wide * scale) / 2, 0.0, wide * scale, tall * scale)
+        drawn = Markup('<g><title>{}</title><image {} href="{}"/></g>')
+        frames.append(drawn.format(shown.id, _box(frame), data_uri(picture)))
+        if picture is grey:
+            frames += _parts(found, frame, strongest)
+        tallest = max(tallest, frame.height)
+    most = found.fall.flat[np.abs(found.fall).argmax()]
+    title = (
+        f"{photo.product_id}: similarity {found.similarity:.2f}; covering the part that matters most: {-most:+.2f}"
+    )
+    return svg(title, 3 * SIDE + 2 * GAP, tallest, frames)
+
+
+class Frame(NamedTuple):
+    """A box in the drawing."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def _parts(found: Saliency, frame: Frame, strongest: float) -> Iterator[Markup]:
+    left, top, right, bottom = found.window
+    parts = len(found.fall)
+    wide, tall = frame.width * (right - left) / parts, frame.height * (bottom - top) / parts
+    for i in range(parts):
+        for j in range(parts):
+            fall = float(found.fall[i, j])
+            opacity = HIGHEST * min(1.0, abs(fall) / strongest) if strongest > 0 else 0.0
+            if opacity < FAINTEST:
+                continue
+            place = Frame(frame.left + frame.width * left + j * wide, frame.height * top + i * tall, wide, tall)
+            yield Markup('<rect class="{}" {} opacity="{:.2f}"><title>{:+.3f}</title></rect>').format(
+                "holds" if fall > 0 else "hinders", _box(place), opacity, -fall
+            )
+
+
+def _box(frame: Frame) -> Markup:
+    return Markup('x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"').format(*frame)
