@@ -8,8 +8,27 @@ from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from natviews.serving.forms import (
-    CropForm, Deleted, Found, Id, Item, Items, K, Mode, PhotoFile, Place, Problem, Results, Reviewing, Rows, Said,
-    Shown, Standing, Taken, Text, Vectors, Where,
+    CropForm,
+    Deleted,
+    Found,
+    Id,
+    Item,
+    Items,
+    K,
+    Mode,
+    PhotoFile,
+    Place,
+    Problem,
+    Results,
+    Reviewing,
+    Rows,
+    Said,
+    Shown,
+    Standing,
+    Taken,
+    Text,
+    Vectors,
+    Where,
 )  # fmt: skip
 from natviews.serving.gallery import Neighbour
 from natviews.serving.keys import Level

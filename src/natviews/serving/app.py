@@ -114,7 +114,7 @@ def _answered(request: Request, status: int, sentence: str, headers: dict[str, s
     headers = (headers or {}) | ({"retry-after": "1"} if status == 429 else {})
     wants = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
     if wants:
-        answer: Response = pages.page(request, "problem.html", status, sentence=sentence)
+        answer: Response = pages.page(request, "problem.html", status=status, sentence=sentence)
         answer.headers.update(headers)
         return answer
     return JSONResponse({"detail": sentence}, status, headers)

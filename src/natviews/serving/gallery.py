@@ -107,9 +107,11 @@ class Snapshot:
 
 
 def _joined(one: Embeddings, other: Embeddings) -> Embeddings:
-    pairs = ((one.ids, other.ids), (one.product_ids, other.product_ids), (one.vectors, other.vectors))
+    ids, products, vectors = (
+        np.concatenate([getattr(one, name), getattr(other, name)]) for name in ("ids", "product_ids", "vectors")
+    )
     extra = {name: np.concatenate([one.extra[name], other.extra[name]]) for name in one.extra}
-    return Embeddings(*(np.concatenate(pair) for pair in pairs), one.made_by, extra)
+    return Embeddings(ids, products, vectors, one.made_by, extra)
 
 
 @dataclass(frozen=True)

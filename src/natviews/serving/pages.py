@@ -11,9 +11,11 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from natviews.serving.api import Here, crop_of, found, standing
 from natviews.serving.forms import CropForm, Id, PhotoFile, Text
+from natviews.serving.gallery import Neighbour
 from natviews.serving.keys import Level
 from natviews.serving.limits import COOKIE, Refused, session_of
 from natviews.serving.service import Asked, Listed, Service
@@ -35,7 +37,7 @@ def _environment() -> Environment:
         loader=PackageLoader("natviews.serving"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"said": said, "query": lambda held: urlencode(held, doseq=True), "words": words}
+    made.filters |= {"said": said, "query": query, "words": words, "code": code}
     made.globals |= {"KINDS": KINDS, "MODES": MODES}
     return made
 
@@ -51,15 +53,28 @@ def said(value: Any, name: str = "") -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def query(held: Mapping[str, Any]) -> str:
+    """Values as the query of an address."""
+    return urlencode(held, doseq=True)
+
+
 def words(name: str) -> str:
     """A column's name for people."""
     return name.replace("_", " ").capitalize()
 
 
+def code(sentence: str) -> Markup:
+    """A sentence in which what stands between backticks is code."""
+    parts = [escape(part) for part in sentence.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
+    )
+
+
 ENVIRONMENT = _environment()
 
 
-def page(request: Request, name: str, status: int = 200, **held: Any) -> HTMLResponse:
+def page(request: Request, name: str, *, status: int = 200, **held: Any) -> HTMLResponse:
     """A template with what every page shows."""
     service = cast(Service, request.app.state.service)
     shared = {
@@ -81,9 +96,15 @@ async def start(
 ) -> HTMLResponse:
     """Drop a photo or pick a product."""
     listed, total = await run_in_threadpool(service.named, text, start, SHOWN)
-    problem = None if service.describer.problem is None else service.describer.problem
     return page(
-        request, "start.html", products=listed, total=total, text=text, start=start, count=SHOWN, problem=problem
+        request,
+        "start.html",
+        products=listed,
+        total=total,
+        text=text,
+        start=start,
+        count=SHOWN,
+        problem=service.describer.problem,
     )
 
 
@@ -98,12 +119,13 @@ async def by_product(
     """What is most like a product."""
     photos: list[Listed] = service.product(product)
     asked = Asked(SHOWN, conditions(where), mode == "design")
-    problem, near = None, []
+    problem: str | None = None
+    near: list[Neighbour] = []
     try:
         near = await run_in_threadpool(service.near_product, product, asked)
     except NatviewsError as error:
         problem = str(error)
-    held = {"product": product, "shown": photos, "mode": mode, "where": where, "problem": problem}
+    held: dict[str, Any] = {"product": product, "shown": photos, "mode": mode, "where": where, "problem": problem}
     return page(
         request, "found.html", results=found(service, near, mode).results, asked=service.worth.asked, **held
     )
@@ -119,7 +141,8 @@ async def by_photo(
     where: Annotated[str, Form(max_length=2000)] = "",
 ) -> HTMLResponse:
     """What is most like a photo that was sent: a whole page, or its results alone for the script."""
-    problem, near = None, []
+    problem: str | None = None
+    near: list[Neighbour] = []
     try:
         described, _ = await service.described(await photo.read(), crop_of(crop))
         asked = Asked(SHOWN, conditions(where), mode == "design")
@@ -127,7 +150,7 @@ async def by_photo(
     except NatviewsError as error:
         problem = f"The photo cannot be used: {error}"
     alone = request.headers.get("x-part") == "results"
-    held = {"product": "", "shown": [], "mode": mode, "where": where, "problem": problem}
+    held: dict[str, Any] = {"product": "", "shown": [], "mode": mode, "where": where, "problem": problem}
     results = found(service, near, mode).results
     return page(
         request, "results.html" if alone else "found.html", results=results, asked=service.worth.asked, **held
@@ -176,7 +199,9 @@ async def groups(
     request: Request, service: Here, start: Annotated[int, Query(ge=0, le=10**9)] = 0
 ) -> HTMLResponse:
     """Groups of listings with their photos and the weakest link."""
-    problem, shown, total = None, [], 0
+    problem: str | None = None
+    shown: list[list[dict[str, Any]]] = []
+    total = 0
     try:
         table = await run_in_threadpool(service.tables.table, "groups")
         shown, total = _groups(table, start, 12)
@@ -222,11 +247,13 @@ async def table_page(
     except NatviewsError as error:
         problem = str(error)
     columns = _columns(shown.rows.column_names, KINDS[name].first)
-    photo = next((column for column in PHOTO_COLUMNS if column in shown.rows.column_names), "")
-    held = {"sort": sort, "falling": falling, "text": text, "count": ROWS, "problem": problem}
+    pictures = [column for column in PHOTO_COLUMNS if column in shown.rows.column_names][:2]
+    held: dict[str, Any] = {"sort": sort, "falling": falling, "text": text, "count": ROWS, "problem": problem}
     rows = shown.rows.to_pylist()
     kind = KINDS[name]
-    return page(request, "table.html", kind=kind, shown=shown, rows=rows, columns=columns, photo=photo, **held)
+    return page(
+        request, "table.html", kind=kind, shown=shown, rows=rows, columns=columns, pictures=pictures, **held
+    )
 
 
 def _columns(names: list[str], first: tuple[str, ...]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,7 @@ KINDS = {
              "natviews groups STORE", ("group", "product", "title", "size", "weakest")),
         Kind("colourways", "Colourways", "One design in other colours.",
              "natviews colourways STORE", ("product", "colourway", "design_score", "colour", "colourway_colour")),
-        Kind("attributes", "Attributes", "What was not written of a product, read off those that look most like it.",
+        Kind("attributes", "Attributes", "What was not written of a product, read off its neighbours.",
              "natviews attributes STORE --column NAME", ("product", "attribute", "value", "confidence")),
     )
 }  # fmt: skip
@@ -113,13 +114,13 @@ class Tables:
         return held
 
     def _work_out(self, name: str) -> None:
-        from natviews.matching import Side, colourway_pairs, same_item_groups
+        from natviews.matching import Decision, Side, colourway_pairs, same_item_groups
 
-        decide = {"groups": same_item_groups, "colourways": colourway_pairs}[name]
+        decide: dict[str, Callable[[Side], Decision]] = {"groups": same_item_groups, "colourways": colourway_pairs}
         try:
             main = self._gallery.snapshot.main
             side = Side(str(self._gallery.place), main.embeddings, main.known, False, self._photos or Path())
-            done: pa.Table | NatviewsError = decide(side).table
+            done: pa.Table | NatviewsError = decide[name](side).table
         except NatviewsError as error:
             done = error
         except Exception as error:
