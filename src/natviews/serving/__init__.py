@@ -1,7 +1,7 @@
 """A store over HTTP: an API for programs and pages for people.
 
-`natviews.serving.app.create_app` makes the application, `natviews.serving.server.serve` runs it. FastAPI and what it
-needs come with `pip install 'natviews[serve]'`.
+`natviews.serving.app.create_app` makes the application, `natviews.serving.server.serve` runs it. FastAPI and
+what it needs come with `pip install 'natviews[serve]'`.
 """
 
 from natviews.serving.keys import Keys

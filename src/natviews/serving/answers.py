@@ -60,7 +60,8 @@ class Answers:
                 os.fsync(file.fileno())
 
     def latest(self) -> list[Answer]:
-        """The answer that counts of each pair, in the order of the pairs' first answers; a broken line is left out."""
+        """The answer that counts of each pair, in the order of the pairs' first answers; a broken line is left
+        out."""
         if self.path.is_file():
             with self.path.open("rb") as file:
                 file.seek(self._read_to)

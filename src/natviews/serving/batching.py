@@ -14,7 +14,8 @@ Done = TypeVar("Done")
 
 
 class Batcher(Generic[Asked, Done]):
-    """Calls `work` with all that was submitted while it was last at work, or within `wait` seconds, `most` at once.
+    """Calls `work` with all that was submitted while it was last at work, or within `wait` seconds, `most` at
+    once.
 
     `work` gives a result, or an exception, for each; where it raises, every one of the batch has that exception.
     """

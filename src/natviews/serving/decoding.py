@@ -1,8 +1,10 @@
-"""The program of a process that decodes photos for others and may be killed: `python -m natviews.serving.decoding`.
+"""The program of a process that decodes photos for others and may be killed: `python -m
+natviews.serving.decoding`.
 
-It is asked on its standard input and answers on its standard output, in frames: a length (8 bytes, big-endian) and so
-many bytes. A question is a line of JSON, `longest`, `pixels` and `crop`, and then the file. An answer is a line of
-JSON, `shape` or `reason`, and then the pixels. Its memory is limited once everything it needs is loaded.
+It is asked on its standard input and answers on its standard output, in frames: a length (8 bytes, big-endian)
+and so many bytes. A question is a line of JSON, `longest`, `pixels` and `crop`, and then the file. An answer is
+a line of JSON, `shape` or `reason`, and then the pixels. Its memory is limited once everything it needs is
+loaded.
 """
 
 import io
@@ -40,7 +42,8 @@ def write_frame(stream: BinaryIO, *parts: bytes | memoryview) -> None:
 
 
 def decoded(data: bytes, asked: dict[str, Any]) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, longest side at most `longest`; `crop` is left, top, right, bottom as shares of the sides.
+    """(H, W, 3) uint8 RGB, longest side at most `longest`; `crop` is left, top, right, bottom as shares of the
+    sides.
 
     Raises BadPhoto with the reason.
     """

@@ -1,7 +1,7 @@
 """What is searched: a store's photos in memory, kept true to the store while this server and others write to it.
 
-Searches read one immutable `Snapshot`, so they wait for nobody. What changes lies in a small part of its own beside
-the large index, and what went is masked in that; from time to time a new large index takes both in.
+Searches read one immutable `Snapshot`, so they wait for nobody. What changes lies in a small part of its own
+beside the large index, and what went is masked in that; from time to time a new large index takes both in.
 """
 
 import threading
@@ -116,7 +116,8 @@ def _joined(one: Embeddings, other: Embeddings) -> Embeddings:
 
 @dataclass(frozen=True)
 class Query:
-    """What is looked for: unit vectors (Q, D) that ask together, how many products, which, and by which likeness."""
+    """What is looked for: unit vectors (Q, D) that ask together, how many products, which, and by which
+    likeness."""
 
     vectors: np.ndarray
     k: int = 24
@@ -245,7 +246,8 @@ class Gallery:
         return [len(there & set(change.gone)) for change in changes]
 
     def _seen(self, snapshot: Snapshot) -> None:
-        """Takes the snapshot for what is there, unless another server wrote in between: then that is still to read."""
+        """Takes the snapshot for what is there, unless another server wrote in between: then that is still to
+        read."""
         before = self.snapshot.version
         self.snapshot = snapshot if snapshot.version <= before + 1 else replace(snapshot, version=before)
 

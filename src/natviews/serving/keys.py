@@ -39,8 +39,8 @@ class Keys:
 
     @classmethod
     def read(cls, path: Path | None, environment: Mapping[str, str] = os.environ) -> "Keys":
-        """Keys from a file with lines `read KEY` and `write KEY`, and from NATVIEWS_READ_KEYS and NATVIEWS_WRITE_KEYS
-        (parted by commas). Raises NatviewsError, never with a key in it."""
+        """Keys from a file with lines `read KEY` and `write KEY`, and from NATVIEWS_READ_KEYS and
+        NATVIEWS_WRITE_KEYS (parted by commas). Raises NatviewsError, never with a key in it."""
         found: dict[str, list[str]] = {kind: [] for kind in KINDS}
         for kind in KINDS:
             given = environment.get(f"NATVIEWS_{kind.upper()}_KEYS", "")

@@ -1,5 +1,5 @@
-"""What stands before everything: who calls, how often, with how much, from which page. Plain ASGI, so that nothing is
-read that will be refused."""
+"""What stands before everything: who calls, how often, with how much, from which page. Plain ASGI, so that
+nothing is read that will be refused."""
 
 import asyncio
 import json
@@ -62,7 +62,8 @@ class Rates:
 
 
 class Door:
-    """Wraps an application: names, keys, rates and sizes are checked, answers get headers, figures and a log line."""
+    """Wraps an application: names, keys, rates and sizes are checked, answers get headers, figures and a log
+    line."""
 
     def __init__(self, app: Any, settings: Settings, figures: Figures, sessions: Sessions) -> None:
         self._app, self._settings, self._figures, self._sessions = app, settings, figures, sessions

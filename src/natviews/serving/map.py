@@ -17,7 +17,8 @@ SEED = 0
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """Places in the plane: `x` and `y` (M,) from 0 to 1 of photos `rows` (M,) of a snapshot, and how they were made."""
+    """Places in the plane: `x` and `y` (M,) from 0 to 1 of photos `rows` (M,) of a snapshot, and how they were
+    made."""
 
     x: np.ndarray
     y: np.ndarray

@@ -1,5 +1,5 @@
-"""What a server says of itself: figures for Prometheus, and a line of JSON for each request. Neither holds a photo, a
-key or what was looked for."""
+"""What a server says of itself: figures for Prometheus, and a line of JSON for each request. Neither holds a
+photo, a key or what was looked for."""
 
 import json
 import sys

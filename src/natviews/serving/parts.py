@@ -1,4 +1,5 @@
-"""Some of a store's photos as they are searched: vectors in memory, and what is known of each photo beside them."""
+"""Some of a store's photos as they are searched: vectors in memory, and what is known of each photo beside
+them."""
 
 from collections.abc import Sequence
 from functools import cached_property

@@ -8,8 +8,8 @@ from natviews.types import NatviewsError
 
 
 def serve(settings: Settings) -> None:
-    """Serves until it is interrupted; prints the address when it can be opened. Raises NatviewsError where a package
-    is missing, the store cannot be opened or the port is taken."""
+    """Serves until it is interrupted; prints the address when it can be opened. Raises NatviewsError where a
+    package is missing, the store cannot be opened or the port is taken."""
     try:
         import uvicorn
 

@@ -12,10 +12,10 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one server. `rate` and `burst` are requests a second and at once by one client (0: any number), `body` bytes
-    of a request, `body_seconds` how long it may take to arrive, `uploads` how many may arrive at once, `pixels` of a
-    photo, `decode_seconds` and `decode_bytes` what decoding one may take, `found` photos of an answer, `ids` of a
-    request, `text` characters of any text in it.
+    """Of one server. `rate` and `burst` are requests a second and at once by one client (0: any number), `body`
+    bytes of a request, `body_seconds` how long it may take to arrive, `uploads` how many may arrive at once,
+    `pixels` of a photo, `decode_seconds` and `decode_bytes` what decoding one may take, `found` photos of an
+    answer, `ids` of a request, `text` characters of any text in it.
     """
 
     rate: float = 500.0
@@ -33,10 +33,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """`store` is a store's folder (or a Parquet of embeddings, which is then read only). `encoder` describes new
-    photos; `photos` is the folder that the catalogue's photos are relative to, `their_photos` that of the other
-    catalogue; `tables` holds what `natviews match`, `prices` and so on wrote, and quarantine.csv; `report` is a run's
-    or an evaluation's folder.
+    """`store` is a store's folder (or a Parquet of embeddings, which is then read only). `encoder` describes
+    new photos; `photos` is the folder that the catalogue's photos are relative to, `their_photos` that of the
+    other catalogue; `tables` holds what `natviews match`, `prices` and so on wrote, and quarantine.csv;
+    `report` is a run's or an evaluation's folder.
     """
 
     store: Path

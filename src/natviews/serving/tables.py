@@ -1,4 +1,5 @@
-"""Decisions as tables: what `natviews match`, `prices`, `gaps` and so on wrote, or what the store alone can say."""
+"""Decisions as tables: what `natviews match`, `prices`, `gaps` and so on wrote, or what the store alone can
+say."""
 
 import io
 import threading

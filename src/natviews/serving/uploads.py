@@ -21,7 +21,8 @@ STARTS_WITHIN = 60.0
 
 
 class Decoders:
-    """A few decoding processes. One that takes too long, or dies, is killed and replaced; the photo is then refused."""
+    """A few decoding processes. One that takes too long, or dies, is killed and replaced; the photo is then
+    refused."""
 
     def __init__(self, limits: Limits, count: int = 2) -> None:
         self._limits = limits
