@@ -121,7 +121,7 @@ async def search_by_photo(
 ) -> Results:
     """The products most like a photo."""
     cut = crop_of(crop)
-    described, _ = await service.described(await photo.read(), cut)
+    described = await service.described(await photo.read(), cut)
     asked = Asked(k, tuple(where), mode == "design")
     return found(service, await run_in_threadpool(service.near_vector, described, asked), mode)
 
@@ -181,7 +181,7 @@ async def take_out(service: Here, id: Annotated[list[Id], Query(min_length=1, ma
 @router.post("/embed", tags=["items"])
 async def embed(service: Here, photo: PhotoFile, crop: CropForm = "") -> Vectors:
     """A photo's vectors; nothing is kept."""
-    described, _ = await service.described(await photo.read(), crop_of(crop))
+    described = await service.described(await photo.read(), crop_of(crop))
     extra = {name: vector.tolist() for name, vector in described.extra.items()}
     return Vectors(encoder=service.gallery.made_by.encoder, vector=described.vector.tolist(), extra=extra)
 

@@ -72,7 +72,8 @@ def _add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(NatviewsError)
     async def mendable(request: Request, error: NatviewsError) -> Response:
-        return _answered(request, _status(request, error), str(error))
+        said = f"The photo cannot be used: {error}." if isinstance(error, BadPhoto) else str(error)
+        return _answered(request, _status(request, error), said)
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:

@@ -79,6 +79,13 @@ class Snapshot:
         """Whether same designs can be looked for."""
         return self.main.designs
 
+    def check_designs(self) -> None:
+        """Raises NatviewsError where same designs cannot be looked for."""
+        if not self.designs:
+            raise NatviewsError(
+                "The store has no vectors of designs; train with --set 'heads=[identity, design]' and embed again."
+            )
+
     @property
     def columns(self) -> list[str]:
         """What is known of photos beside their ids."""
@@ -129,10 +136,6 @@ class Query:
 
 def search(snapshot: Snapshot, query: Query) -> list[Neighbour]:
     """The nearest products, each by its nearest photo, falling. Raises NatviewsError for a bad condition."""
-    if query.design and not snapshot.designs:
-        raise NatviewsError(
-            "The store has no vectors of designs; train with `--set 'heads=[identity, design]'` and embed again."
-        )
     best: dict[str, tuple[float, Part, int]] = {}
     own = len(snapshot.photos_of(query.without)) if query.without else 0
     for part, alive in snapshot.parts:
@@ -197,15 +200,16 @@ class Gallery:
     def upsert(self, embeddings: Embeddings, known: pa.Table) -> "Future[int]":
         """A future that is done when the photos are safely in the store and are found. Raises NatviewsError where
         nothing can be written."""
-        self._check_writable()
+        self.check_writable()
         return self._writer.submit(_Change(embeddings=embeddings, known=known))
 
     def delete(self, ids: Sequence[str]) -> "Future[int]":
         """A future with the number of photos that were deleted."""
-        self._check_writable()
+        self.check_writable()
         return self._writer.submit(_Change(gone=tuple(ids)))
 
-    def _check_writable(self) -> None:
+    def check_writable(self) -> None:
+        """Raises NatviewsError where nothing can be written."""
         if not self.writable:
             raise NatviewsError(f"{self.place} cannot be written to; make a store of it with `natviews index`.")
 

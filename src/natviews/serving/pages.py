@@ -144,7 +144,7 @@ async def by_photo(
     problem: str | None = None
     near: list[Neighbour] = []
     try:
-        described, _ = await service.described(await photo.read(), crop_of(crop))
+        described = await service.described(await photo.read(), crop_of(crop))
         asked = Asked(SHOWN, conditions(where), mode == "design")
         near = await run_in_threadpool(service.near_vector, described, asked)
     except NatviewsError as error:

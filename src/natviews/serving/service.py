@@ -12,10 +12,11 @@ from natviews.catalog import BadPhoto
 from natviews.config import did_you_mean
 from natviews.serving.answers import Answers
 from natviews.serving.describing import Described, Describer
-from natviews.serving.gallery import Gallery, Neighbour, Query, open_gallery, search
+from natviews.serving.gallery import ASKING, Gallery, Neighbour, Query, open_gallery, search
 from natviews.serving.knowing import Worth
 from natviews.serving.map import Maps
 from natviews.serving.observing import Figures
+from natviews.serving.parts import DESIGN
 from natviews.serving.pictures import KEPT, Pictures
 from natviews.serving.reviewing import Pair, Review, listed_pairs
 from natviews.serving.settings import Settings
@@ -71,24 +72,30 @@ class Service:
         """Whether everything that is loaded at the start has been."""
         return self.describer.ready.is_set()
 
-    async def described(self, data: bytes, crop: Crop | None = None) -> tuple[Described, np.ndarray]:
-        """The vectors of a photo's file, and its pixels. Raises BadPhoto or NatviewsError."""
+    async def described(self, data: bytes, crop: Crop | None = None) -> Described:
+        """The vectors of a photo's file, decoded as a catalogue's are. Raises BadPhoto or NatviewsError."""
+        pixels = await self._pixels(data, self.describer.longest, crop)
+        return await asyncio.wrap_future(self.describer.submit(pixels))
+
+    async def _pixels(self, data: bytes, longest: int, crop: Crop | None = None) -> np.ndarray:
         try:
-            longest = self.describer.longest
-            pixels = await asyncio.wrap_future(self.decoders.submit(data, max(longest, KEPT), crop))
-            return await asyncio.wrap_future(self.describer.submit(_within(pixels, longest))), pixels
+            return await asyncio.wrap_future(self.decoders.submit(data, longest, crop))
         except BadPhoto:
             self.figures.refused.inc()
             raise
 
     def near_vector(self, vector: Described, asked: Asked) -> list[Neighbour]:
         """The products nearest to a photo."""
-        chosen = vector.extra.get("design", vector.vector) if asked.design else vector.vector
+        if asked.design:
+            self.gallery.snapshot.check_designs()
+        chosen = vector.extra[DESIGN] if asked.design else vector.vector
         return self._search(chosen[None], asked)
 
     def near_product(self, product_id: str, asked: Asked) -> list[Neighbour]:
         """The products nearest to one of the store. Raises Absent where it is not there."""
-        places = self.gallery.snapshot.photos_of(product_id)[:8]
+        if asked.design:
+            self.gallery.snapshot.check_designs()
+        places = self.gallery.snapshot.photos_of(product_id)[:ASKING]
         if not places:
             raise Absent(f"There is no product {product_id!r} in the store.")
         vectors = np.concatenate([part.vectors([row], design=asked.design) for part, row in places])
@@ -125,16 +132,16 @@ class Service:
 
     async def upsert(self, photo: str, product_id: str, data: bytes, facts: dict[str, str]) -> None:
         """Takes a photo in; returns when it is safely in the store. Raises NatviewsError."""
-        self.gallery.upsert  # noqa: B018
+        self.gallery.check_writable()
         for name in facts:
             if name not in self.gallery.snapshot.columns:
                 hint = did_you_mean(name, self.gallery.snapshot.columns)
                 raise NatviewsError(f"The store has no column {name!r}; {hint}")
-        described, pixels = await self.described(data)
+        described = await self.described(data)
         embeddings = described.embeddings(photo, product_id, self.gallery.made_by)
         given = {"id": [photo], "product_id": [product_id]} | {name: [value] for name, value in facts.items()}
         known = pa.table({name: pa.array(values, pa.string()) for name, values in given.items()})
-        self.pictures.keep(photo, pixels)
+        self.pictures.keep(photo, await self._pixels(data, KEPT))
         await asyncio.wrap_future(self.gallery.upsert(embeddings, known))
 
     async def delete(self, photos: Sequence[str]) -> int:
@@ -185,12 +192,6 @@ def _hits(known: pa.Table, words: list[str]) -> np.ndarray:
             held |= found.to_numpy(zero_copy_only=False)
         hits += held
     return hits
-
-
-def _within(pixels: np.ndarray, longest: int) -> np.ndarray:
-    from natviews.catalog.prepared import limited
-
-    return limited(pixels, longest)
 
 
 def _folder_of(catalog: str) -> Path | None:

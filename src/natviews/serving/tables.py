@@ -158,9 +158,7 @@ def ordered(table: pa.Table, sort: str = "", falling: bool = False, text: str = 
     if sort:
         if sort not in table.column_names:
             raise NatviewsError(f"There is no column {sort!r}; {did_you_mean(sort, table.column_names)}")
-        order = pa.compute.sort_indices(
-            table, [(sort, "descending" if falling else "ascending")], null_placement="at_end"
-        )
+        order = pa.compute.sort_indices(table, [(sort, "descending" if falling else "ascending")])
         table = table.take(order)
     return table
 

@@ -6,6 +6,7 @@ import queue
 import select
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -31,6 +32,8 @@ class Decoders:
         for decoder in self._all:
             self._idle.put(decoder)
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="decoding")
+        for decoder in self._all:
+            self._threads.submit(decoder.start)  # so that the first photo need not wait
 
     def submit(self, data: bytes, longest: int, crop: Crop | None = None) -> "Future[np.ndarray]":
         """The photo (H, W, 3) uint8 RGB to come, or BadPhoto with the reason."""
@@ -57,10 +60,12 @@ class _Decoder:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
 
     def decoded(self, question: bytes) -> np.ndarray:
         try:
-            process = self._running()
+            with self._starting:
+                process = self._running()
             deadline = time.monotonic() + self._limits.decode_seconds
             _write(process, LENGTH.pack(len(question)) + question, deadline)
             head, _, pixels = _read(process, deadline).partition(b"\n")
@@ -74,6 +79,11 @@ class _Decoder:
         if "reason" in said:
             raise BadPhoto(said["reason"])
         return np.frombuffer(pixels, np.uint8).reshape(said["shape"])
+
+    def start(self) -> None:
+        """Starts the process where it is not running."""
+        with self._starting:
+            self._running()
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
