@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from served_shops import opened, write_decisions
+from served_shops import opened, server, wait_ready, write_decisions
 
 pytest.importorskip("fastapi", reason="serving needs `pip install 'natviews[serve]'`")
 
@@ -53,3 +53,13 @@ def writing(own_shop):
 def photo_bytes(catalog):
     """The bytes of a catalogue's photo by its row."""
     return lambda row: Path(catalog.photos[row].path).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def served(shop, tmp_path_factory):
+    """The address of a server in a process of its own, over a copy of the shop, and that copy's folder."""
+    folder = tmp_path_factory.mktemp("served") / "shop"
+    shutil.copytree(shop, folder)
+    with server(folder) as (_, address):
+        wait_ready(address)
+        yield address, folder
