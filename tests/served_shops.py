@@ -1,4 +1,4 @@
-"""Small shops that are served in tests: the tables beside a store, an application over it, and servers of their own."""
+"""Small shops that are served in tests: tables beside a store, an application over it, and servers as processes."""
 
 import os
 import subprocess
@@ -26,7 +26,8 @@ def write_decisions(folder: Path, catalog):
     pairs = [(name, names[k ^ 1] if k % 3 == 0 else name) for k, name in enumerate(names[:60])]
     rows = [
         {"query": first[one], "match": first[other], "rank": 1, "score": float((one == other) - 0.5 * rng.random()),
-         "query_product": one, "match_product": other, "query_title": f"Title {one}", "match_title": other}
+         "query_product": one, "match_product": other, "query_title": f"Title {one}",
+         "match_title": other}
         for one, other in pairs
     ]  # fmt: skip
     pq.write_table(pa.Table.from_pylist(rows), folder / "matches.parquet")
