@@ -1,4 +1,4 @@
-"""Small shops that are served in tests: tables beside a store, an application over it, and servers as processes."""
+"""Small shops that are served in tests: tables beside a store, an application over it, servers as processes."""
 
 import os
 import subprocess
@@ -25,7 +25,8 @@ def write_decisions(folder: Path, catalog):
     rng = np.random.default_rng(0)
     pairs = [(name, names[k ^ 1] if k % 3 == 0 else name) for k, name in enumerate(names[:60])]
     rows = [
-        {"query": first[one], "match": first[other], "rank": 1, "score": float((one == other) - 0.5 * rng.random()),
+        {"query": first[one], "match": first[other], "rank": 1,
+         "score": float((one == other) - 0.5 * rng.random()),
          "query_product": one, "match_product": other, "query_title": f"Title {one}",
          "match_title": other}
         for one, other in pairs

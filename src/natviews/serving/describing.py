@@ -38,8 +38,8 @@ class Describer:
     `problem` is None once it can be used, and else one sentence. `measured` hears the size of each batch.
     """
 
-    def __init__(self, folder: Path | None, wanted: str, measured: Any = None) -> None:
-        self._folder, self._wanted, self._measured = folder, wanted, measured
+    def __init__(self, folder: Path | None, wanted: str, measured: Any = None, threads: int | None = None) -> None:
+        self._folder, self._wanted, self._measured, self._threads = folder, wanted, measured, threads
         self._encoder: Any = None
         self._batcher: Batcher[np.ndarray, Described] | None = None
         self.ready = threading.Event()
@@ -55,8 +55,13 @@ class Describer:
 
     def _load(self) -> None:
         try:
+            import torch
+
             from natviews.encoders import Encoder, describer
             from natviews.encoders.describing import WORTH
+
+            if self._threads:
+                torch.set_num_threads(self._threads)
 
             assert self._folder is not None
             encoder = Encoder.load(self._folder)

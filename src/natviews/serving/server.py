@@ -1,7 +1,10 @@
 """Running the application on an address of this machine."""
 
+import os
 import socket
+from dataclasses import replace
 
+from natviews.index.forms import threads
 from natviews.progress import progress
 from natviews.serving.settings import Settings
 from natviews.types import NatviewsError
@@ -17,6 +20,8 @@ def serve(settings: Settings) -> None:
     except ImportError as error:
         raise NatviewsError(f"Serving needs the package {error.name}; pip install 'natviews[serve]'.") from None
     bound = _bound(settings)
+    settings = replace(settings, threads=settings.threads or threads())
+    os.environ["OMP_NUM_THREADS"] = "1"  # FAISS: many searches at once, each by one thread
     with progress("opening the store"):
         app = create_app(settings)
     config = uvicorn.Config(

@@ -59,7 +59,7 @@ class Service:
         folders = tuple(place for place in (folder, settings.their_photos) if place is not None)
         self.pictures = Pictures(settings.folder, folders, self.decoders)
         encoder = settings.encoder or (Path(made_by.location) if made_by.location else None)
-        self.describer = Describer(encoder, made_by.encoder, figures.batch.observe)
+        self.describer = Describer(encoder, made_by.encoder, figures.batch.observe, settings.threads)
         self.tables = Tables(settings.tables or settings.store.parent, self.gallery, folder)
         self.worth = Worth(self.gallery.snapshot)
         self.maps = Maps(self.gallery.snapshot)

@@ -49,6 +49,8 @@ class Settings:
     port: int = 8000
     keys: Keys = field(default_factory=lambda: Keys((), ()))
     limits: Limits = field(default_factory=Limits)
+    threads: int | None = None
+    """Cores that describe photos together; None: as many as torch would take."""
     names: tuple[str, ...] = ()
     """Host names by which the server may be called beside those of this machine; with keys, any."""
 
