@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +53,11 @@ def opened(folder, **settings):
     """A client of an application over a shop's folder, and the application."""
     from starlette.testclient import TestClient
 
-    from natviews.serving import Settings
+    from natviews.serving import Limits, Settings
     from natviews.serving.app import create_app
 
-    app = create_app(Settings(folder / "store", **settings))
+    limits = replace(settings.pop("limits", Limits()), decoders=1)
+    app = create_app(Settings(folder / "store", limits=limits, **settings))
     client = TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False)
     client.service = app._app.state.service
     client.service.describer.ready.wait(60)

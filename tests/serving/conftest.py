@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 from served_shops import opened, server, wait_ready, write_decisions
 
-pytest.importorskip("fastapi", reason="serving needs `pip install 'natviews[serve]'`")
-
 
 @pytest.fixture(scope="session")
 def shop(run, catalog, catalog_path, tmp_path_factory):

@@ -72,7 +72,7 @@ def test_after_any_changes_searches_find_what_the_store_holds(gallery, monkeypat
     rng = np.random.default_rng(1)
     other = Store(gallery.place)  # another server's
     check(gallery, rng)
-    for step in range(24):
+    for step in range(16):
         ids = sorted(set(Store(gallery.place).ids.tolist()))
         some = [str(name) for name in rng.choice(ids, 3, replace=False)]
         kind = step % 4
@@ -98,7 +98,7 @@ def test_after_any_changes_searches_find_what_the_store_holds(gallery, monkeypat
             other.upsert(embeddings(rng, [f"b{step}"], ["p5"]), known([f"b{step}"], ["blue"]))
             gallery.upsert(embeddings(rng, [f"c{step}"], ["p6"]), known([f"c{step}"], ["red"])).result(20)
             gallery.catch_up()
-        if step == 16:
+        if step == 10:
             monkeypatch.setattr(module, "BESIDE", 1)
             gallery.catch_up()
             assert not gallery.snapshot.gone and not len(gallery.snapshot.fresh), "the large index is made anew"

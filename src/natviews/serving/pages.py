@@ -247,10 +247,9 @@ async def table_page(
     except NatviewsError as error:
         problem = str(error)
     columns = _columns(shown.rows.column_names, KINDS[name].first)
-    pictures = [column for column in PHOTO_COLUMNS if column in shown.rows.column_names][:2]
     held: dict[str, Any] = {"sort": sort, "falling": falling, "text": text, "count": ROWS, "problem": problem}
-    rows = shown.rows.to_pylist()
-    kind = KINDS[name]
+    rows, kind = shown.rows.to_pylist(), KINDS[name]
+    pictures = [column for column in PHOTO_COLUMNS if any(row.get(column) for row in rows)][:2]
     return page(
         request, "table.html", kind=kind, shown=shown, rows=rows, columns=columns, pictures=pictures, **held
     )

@@ -53,7 +53,7 @@ class Service:
     def __init__(self, settings: Settings, figures: Figures) -> None:
         self.settings, self.figures, limits = settings, figures, settings.limits
         self.gallery: Gallery = open_gallery(settings.store)
-        self.decoders = Decoders(limits)
+        self.decoders = Decoders(limits, limits.decoders)
         made_by = self.gallery.made_by
         folder = settings.photos or _folder_of(getattr(made_by, "source", ""))
         folders = tuple(place for place in (folder, settings.their_photos) if place is not None)

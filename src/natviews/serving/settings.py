@@ -13,9 +13,8 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 @dataclass(frozen=True)
 class Limits:
     """Of one server. `rate` and `burst` are requests a second and at once by one client (0: any number), `body`
-    bytes of a request, `body_seconds` how long it may take to arrive, `uploads` how many may arrive at once,
-    `pixels` of a photo, `decode_seconds` and `decode_bytes` what decoding one may take, `found` photos of an
-    answer, `ids` of a request, `text` characters of any text in it.
+    bytes of a request, `body_seconds` how long it may take to arrive, `uploads` how many may arrive at once, `pixels`
+    of a photo, `decode_seconds` and `decode_bytes` what decoding one may take, `decoders` processes that do it.
     """
 
     rate: float = 500.0
@@ -26,9 +25,7 @@ class Limits:
     pixels: int = 40_000_000
     decode_seconds: float = 10.0
     decode_bytes: int = 2**30
-    found: int = 200
-    ids: int = 100
-    text: int = 512
+    decoders: int = 2
 
 
 @dataclass(frozen=True)
