@@ -13,8 +13,9 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 @dataclass(frozen=True)
 class Limits:
     """Of one server. `rate` and `burst` are requests a second and at once by one client (0: any number), `body`
-    bytes of a request, `body_seconds` how long it may take to arrive, `uploads` how many may arrive at once, `pixels`
-    of a photo, `decode_seconds` and `decode_bytes` what decoding one may take, `decoders` processes that do it.
+    bytes of a request, `body_seconds` how long it may take to arrive, `uploads` how many may arrive at once,
+    `pixels` of a photo, `decode_seconds` and `decode_bytes` what decoding one may take, `decoders` processes that
+    do it.
     """
 
     rate: float = 500.0
