@@ -15,13 +15,15 @@ def serve(settings: Settings) -> None:
     package is missing, the store cannot be opened or the port is taken."""
     try:
         import uvicorn
+        from threadpoolctl import threadpool_limits
 
         from natviews.serving.app import create_app
     except ImportError as error:
         raise NatviewsError(f"Serving needs the package {error.name}; pip install 'natviews[serve]'.") from None
     bound = _bound(settings)
     settings = replace(settings, threads=settings.threads or threads())
-    os.environ["OMP_NUM_THREADS"] = "1"  # FAISS: many searches at once, each by one thread
+    os.environ["OMP_NUM_THREADS"] = "1"  # FAISS and BLAS: many searches at once, each by one thread
+    threadpool_limits(1, user_api="blas")
     with progress("opening the store"):
         app = create_app(settings)
     config = uvicorn.Config(
