@@ -3,6 +3,9 @@
 import importlib.util
 import re
 import shlex
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -73,8 +76,22 @@ def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, tiny_settings):
             arguments += ["--only", "grey"]
         if arguments[0] == "study":
             arguments += ["--only", "simclr", "--seeds", "1", "--epochs", "1", "--products", "40"]
+        if arguments[0] == "serve":
+            assert_serves(arguments)
+            continue
         done = CliRunner().invoke(app, arguments)
         assert done.exit_code == 0, f"{line}: {done.output}\n{done.exception!r}"
+
+
+def assert_serves(arguments):
+    """It prints an address that answers, and ends when it is asked to."""
+    command = [sys.executable, "-c", "from natviews.cli import main; main()", *arguments, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            address = process.stdout.readline().strip()
+            assert urllib.request.urlopen(f"{address}healthz", timeout=60).read() == b"ok\n"
+        finally:
+            process.terminate()
 
 
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, run, catalog_path):

@@ -16,6 +16,7 @@ LAYERS = [
     {"training", "matching"},
     {"report"},
     {"studies"},
+    {"serving"},
     {"verbs"},
     {"cli"},
 ]

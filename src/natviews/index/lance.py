@@ -108,6 +108,11 @@ class Store(Index):
     def __len__(self) -> int:
         return int(self._table.count_rows())
 
+    @property
+    def version(self) -> int:
+        """What is seen of the store: it rises with every write, whoever writes."""
+        return int(self._table.version)
+
     def _read(self, columns: list[str], rows: np.ndarray | None = None) -> pa.Table:
         """Columns of all photos, or of some row numbers, in the order of `ids` or of the numbers."""
         with _readable(self.path):
@@ -244,12 +249,21 @@ class Store(Index):
     def photos(self) -> pa.Table:
         return self._read([name for name in self._table.schema.names if name not in self._heads])
 
+    def rows_of(self, ids: np.ndarray) -> tuple[Embeddings, pa.Table]:
+        """Those of some photos that are there, with all their vectors, and what is known of them."""
+        wanted = pa.array([str(name) for name in ids], pa.string())
+        place = pa.compute.index_in(wanted, pa.array(self.ids.tolist(), pa.string())).drop_null()
+        table = self._read(self._table.schema.names, place.to_numpy().astype(np.int64))
+        return self._as_embeddings(table), table.drop_columns(self._heads)
+
     @property
     def embeddings(self) -> Embeddings:
         """All photos with all their vectors."""
-        table = self._read(["id", "product_id", *self._heads])
+        return self._as_embeddings(self._read(["id", "product_id", *self._heads]))
+
+    def _as_embeddings(self, table: pa.Table) -> Embeddings:
         ids, products = (
-            table.column(name).to_numpy(zero_copy_only=False).astype(str) for name in table.column_names[:2]
+            table.column(name).to_numpy(zero_copy_only=False).astype(str) for name in ("id", "product_id")
         )
         vectors = {name: as_matrix(table.column(name)) for name in self._heads}
         return Embeddings(ids, products, vectors.pop(VECTOR), self.made_by, vectors)

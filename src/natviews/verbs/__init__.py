@@ -9,8 +9,9 @@ from natviews.verbs.demo import demo
 from natviews.verbs.encoders import embed, export, train
 from natviews.verbs.finding import index, search
 from natviews.verbs.judging import compare, evaluate, explain, probe, robustness, study
+from natviews.verbs.serving import serve
 
 JUDGING = (evaluate, compare, probe, robustness)
 FINDING = (index, search)
 DECIDING = (match, prices, gaps, opportunities, groups, colourways, attributes)
-VERBS = (demo, check, views, train, embed, export, *JUDGING, *FINDING, *DECIDING, study, explain)
+VERBS = (demo, check, views, train, embed, export, *JUDGING, *FINDING, *DECIDING, serve, study, explain)
