@@ -13,8 +13,8 @@ from natviews.training import Recipe
 
 @dataclass(frozen=True)
 class Arm:
-    """One row: `recipe` are the blocks of its recipe, `length` its epochs over those asked for, `share` the part of
-    the training products that it learns from. What `--only` asks for is the row's first word."""
+    """One row: `recipe` are the blocks of its recipe, `length` its epochs over those asked for, `share` the part
+    of the training products that it learns from. What `--only` asks for is the row's first word."""
 
     row: str
     recipe: Mapping[str, Any]

@@ -14,9 +14,10 @@ NETWORKS = (SHARED, OWN)
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """`epochs` 0 are the study's own; `only` are rows (methods) to train, `attributes` columns to probe, `settings`
-    are laid over every recipe as `block.name=value`, `networks` is one of NETWORKS, `weights` are what stands for
-    pretrained ones, `vectors` how many are searched where a gallery is crowded, `command` what was typed.
+    """`epochs` 0 are the study's own; `only` are rows (methods) to train, `attributes` columns to probe,
+    `settings` are laid over every recipe as `block.name=value`, `networks` is one of NETWORKS, `weights` are what
+    stands for pretrained ones, `vectors` how many are searched where a gallery is crowded, `command` what was
+    typed.
     """
 
     seeds: int = 3

@@ -23,7 +23,8 @@ from natviews.evaluation import Labelled, linear_probe
 from natviews.progress import progress
 from natviews.report.rows import histograms
 from natviews.studies.answers import FEATURES, HEAD, PROBE, Answers, Judged, Kind
-from natviews.studies.looks import LOOKS, Seen
+from natviews.studies.looks import LOOKS
+from natviews.studies.seen import Seen
 from natviews.training import Known, Recipe, choose_head, features_of, measure, train
 from natviews.types import NatviewsError
 
@@ -42,9 +43,9 @@ class Cell:
     """One row of a study's table at one seed: a recipe to train, an architecture that stays untrained, or
     neither: the colour histogram.
 
-    `looks` are further figures to take (see `LOOKS`), `attributes` the columns that they and the probes read (none:
-    those of PROBED), `share` the part of the training products that is learnt from, and `vectors` how many are
-    searched where a look crowds the gallery.
+    `looks` are further figures to take (see `LOOKS`), `attributes` the columns that they and the probes read
+    (none: those of PROBED), `share` the part of the training products that is learnt from, and `vectors` how many
+    are searched where a look crowds the gallery.
     """
 
     row: str

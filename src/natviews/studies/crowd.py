@@ -21,8 +21,8 @@ AT = 10
 def crowded(real: np.ndarray, among: np.ndarray, count: int, *, seed: int) -> Iterator[np.ndarray]:
     """`count` unit vectors in parts (C, D): the `real` ones (N, D), then made-up ones between real neighbours.
 
-    Each lies at a random place between one of `among` (M, D) and one of its ten nearest (SMOTE: Chawla et al., JAIR
-    2002), so that it is as likely to be mistaken as a photo that is really there.
+    Each lies at a random place between one of `among` (M, D) and one of its ten nearest (SMOTE: Chawla et al.,
+    JAIR 2002), so that it is as likely to be mistaken as a photo that is really there.
     """
     yield real[:count]
     left = count - len(real)

@@ -143,10 +143,10 @@ class Found:
 
 
 VERDICTS = (
-    "*Holds*: the whole 95 % interval of the paired difference, which resamples products within the mean over seeds, "
-    "and every single seed lie above the margin (0 where none is said); *does not hold*: neither do; *not shown*: "
-    "anything between. How sure each was beforehand: high, medium, low; *claimed*: a source says so. In round "
-    "brackets the lowest and the highest seed."
+    "*Holds*: the whole 95 % interval of the paired difference, which resamples products within the mean over "
+    "seeds, and every single seed lie above the margin (0 where none is said); *does not hold*: neither do; "
+    "*not shown*: anything between. How sure each was beforehand: high, medium, low; *claimed*: a source "
+    "says so. In round brackets the lowest and the highest seed."
 )
 
 

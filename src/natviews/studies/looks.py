@@ -4,46 +4,21 @@ Every look takes what a cell has `Seen` and answers for the `test` split. A figu
 is, so that any two cells can be compared by paired intervals.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from natviews.catalog import PackedPhotos
-from natviews.encoders import Encoder, Whitening
-from natviews.evaluation import (
-    PRECISIONS,
-    PROBES,
-    Attributes,
-    Judging,
-    Labelled,
-    Probed,
-    Retrieval,
-    colour_histogram,
-    linear_probe,
-    neighbours_probe,
-    retrieval,
-    variants_judging,
-    with_share,
-)
-from natviews.evaluation.colour_entropy import SEEDS, cluster_counts, clustered, label_figures
+from natviews.evaluation import Judging, colour_histogram, retrieval
 from natviews.report.disturbing import DISTURBANCES, Disturbance, disturbed_photos
 from natviews.report.rows import histograms
 from natviews.studies.answers import FEATURES, Answers, Kind
 from natviews.studies.crowd import crowded
+from natviews.studies.reading import clusters, few_labels, neighbours, probes
+from natviews.studies.seen import Seen, embeddings_of, taken
 from natviews.training import judging_of, measure
-from natviews.types import Embeddings, NatviewsError, Provenance
-from natviews.views.families import family
 
 CLEAN, ACROSS, CROWDED, UNLIKE = "clean", "across marketplaces", "full scale", "unlike photos"
-TRAINING, CLUSTERS, VARIANTS, NEIGHBOURS, FEW = (
-    "training",
-    "clusters",
-    "colour variants",
-    "neighbours",
-    "1% of labels",
-)
+TRAINING = "training"
 SHOP_DISTURBANCES = (
     "perspective 0.6",
     "rotation 30°",
@@ -54,79 +29,7 @@ SHOP_DISTURBANCES = (
 )
 """SEA's four kinds, one strong form of each, and of colour the two that its policy draws."""
 HARDEST = 0.25
-DRAWS = 5
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What is known of a cell when it is looked at: unit `features` (N, D) of the packed photos of all splits,
-    before the `head`, the `encoder` (None: the histogram), the attributes to read, and what was logged."""
-
-    features: np.ndarray
-    packed: PackedPhotos
-    encoder: Encoder | None
-    head: Whitening | None
-    attributes: Sequence[str]
-    curves: Sequence[Mapping[str, float]]
-    vectors: int
-
-    def rows(self, split: str) -> np.ndarray:
-        return self.packed.catalog.splits == split
-
-    def test(self) -> PackedPhotos:
-        return self.packed.take(np.flatnonzero(self.rows("test")))
-
-    def used(self, features: np.ndarray) -> np.ndarray:
-        """Features as they will be used: through the head, where there is one."""
-        return features if self.head is None else self.head.vectors(features)
-
-    def parts(self, labels: np.ndarray) -> list[Labelled]:
-        """Features and labels (N,) of train, val and test."""
-        products = self.packed.catalog.product_ids
-        masks = [self.rows(split) for split in ("train", "val", "test")]
-        return [Labelled(self.features[rows], labels[rows], products[rows]) for rows in masks]
-
-
-class Task(NamedTuple):
-    """An attribute to read off photos, of one family of product types or of all ('')."""
-
-    name: str
-    attribute: str
-    family: str
-
-
-SKILL_TASKS = (
-    Task("shirt pattern", "pattern", "shirt"),
-    Task("shirt sleeve", "sleeve", "shirt"),
-    Task("dress pattern", "pattern", "dress"),
-    Task("dress sleeve", "sleeve", "dress"),
-    Task("hard goods kind", "product_type", "hard goods"),
-)
-"""Those of the paper's tables 2 and 3."""
-
-
-def tasks_of(packed: PackedPhotos, attributes: Sequence[str]) -> list[tuple[Task, np.ndarray]]:
-    """SkiLL's tasks, and by themselves those of `attributes` that these leave out, each with its labels (N,), where
-    they can be probed."""
-    catalog = packed.catalog
-    families = np.array([family(kind) for kind in catalog.product_types.tolist()])
-    found: list[tuple[Task, np.ndarray]] = []
-    for task in (*SKILL_TASKS, *(Task(name, name, "") for name in attributes)):
-        is_covered = not task.family and any(task.attribute == known.attribute for known, _ in found)
-        if is_covered or not catalog.has(task.attribute):
-            continue
-        labels = np.where((families == task.family) | (task.family == ""), catalog.column(task.attribute), "")
-        train, val, test = (set(labels[catalog.splits == s]) - {""} for s in ("train", "val", "test"))
-        if len(train) > 1 and val and test:
-            found.append((task, labels))
-    return found
-
-
-def taken(answer: Retrieval, packed: PackedPhotos, kind: str, names: Sequence[str]) -> dict[Kind, Answers]:
-    """Some figures of a retrieval among packed photos; `score` is the cosine of the first match."""
-    values = answer.values | {"score": answer.scores[:, 0].astype(float)}
-    photos, products = packed.catalog.ids[answer.rows], packed.catalog.product_ids[answer.rows]
-    return {(kind, name): Answers(photos, products, values[name]) for name in names}
+"""The share of queries that are least like their product's other photos."""
 
 
 def gap(seen: Seen) -> dict[Kind, Answers]:
@@ -139,72 +42,6 @@ def gap(seen: Seen) -> dict[Kind, Answers]:
     hard = alike <= np.quantile(alike, HARDEST)
     for name, answers in taken(result, packed, UNLIKE, ("auc", "map@r", "gap")).items():
         found[name] = Answers(answers.photos[hard], answers.products[hard], answers.values[hard])
-    return found
-
-
-def probes(seen: Seen) -> dict[Kind, Answers]:
-    """Every task read off by a linear and by a non-linear probe: accuracy and recall at a precision."""
-    found: dict[Kind, Answers] = {}
-    for task, labels in tasks_of(seen.packed, seen.attributes):
-        for name in ("linear", "mlp"):
-            answer = PROBES[name](*seen.parts(labels))
-            for figure, values in probed_values(answer).items():
-                found[f"{name} {task.name}", figure] = _of_test(seen, answer.rows, values)
-    return found
-
-
-def probed_values(answer: Probed) -> dict[str, np.ndarray]:
-    """Accuracy and, class by class at thresholds from `val`, recall at a precision: values (Q,) whose means they
-    are. The mean over photos of whether their own class finds them is the recall weighted by support."""
-    values = {"accuracy": answer.correct}
-    place = np.searchsorted(answer.classes, answer.labels).clip(max=len(answer.classes) - 1)
-    known = answer.classes[place] == answer.labels
-    own = answer.scores[np.arange(len(place)), place]
-    for precision in PRECISIONS:
-        bar = answer.thresholds(precision).classes[place]
-        values[f"recall@{round(100 * precision)}"] = (known & (own >= bar)).astype(float)
-    return values
-
-
-def neighbours(seen: Seen) -> dict[Kind, Answers]:
-    """Attributes inferred from the nearest photos of other products."""
-    found: dict[Kind, Answers] = {}
-    for name in seen.attributes:
-        answer = neighbours_probe(*seen.parts(seen.packed.catalog.column(name)))
-        found[NEIGHBOURS, name] = _of_test(seen, answer.rows, answer.correct)
-    return found
-
-
-def few_labels(seen: Seen) -> dict[Kind, Answers]:
-    """A linear probe from one in a hundred of the labelled products, at least one of each class: mean of draws."""
-    found: dict[Kind, Answers] = {}
-    for name in seen.attributes:
-        train, val, test = seen.parts(seen.packed.catalog.column(name))
-        rngs = [np.random.default_rng(draw) for draw in range(DRAWS)]
-        drawn = [linear_probe(with_share(train, 0.01, rng), val, test) for rng in rngs]
-        found[FEW, name] = _of_test(seen, drawn[0].rows, np.mean([answer.correct for answer in drawn], axis=0))
-    return found
-
-
-def clusters(seen: Seen) -> dict[Kind, Answers]:
-    """Colour entropy of clusters beside style information, and whether a design is found in its other colours."""
-    packed = seen.test()
-    catalog, vectors = packed.catalog, seen.features[seen.rows("test")]
-    if not (catalog.has("colour") and catalog.has("pattern")):
-        raise NatviewsError("The study of colour needs the columns colour and pattern; name yours so.")
-    known = Attributes(catalog.product_ids, catalog.column("colour"), catalog.column("pattern"))
-    every = [label_figures(c, known) for c in clustered(vectors, cluster_counts(len(vectors))[0], seeds=SEEDS)]
-    found = {
-        (CLUSTERS, name): Answers(catalog.ids, catalog.product_ids, np.mean([e[name] for e in every], axis=0))
-        for name in every[0]
-        if all(name in each for each in every)
-    }
-    answer = linear_probe(*seen.parts(seen.packed.catalog.column("colour")))
-    found["linear colour", "accuracy"] = _of_test(seen, answer.rows, answer.correct)
-    if catalog.has("design_id"):
-        judging = variants_judging(judging_of(catalog), catalog.column("design_id"), catalog.column("colour"))
-        answer_of = retrieval(_embeddings(packed, vectors), judging)
-        found |= taken(answer_of, packed, VARIANTS, ("map@r", "auc"))
     return found
 
 
@@ -243,7 +80,7 @@ def across(seen: Seen) -> dict[Kind, Answers]:
     items, markets = catalog.column("item"), catalog.column("marketplace")
     products = np.where(items == "", catalog.product_ids, np.char.add("item ", items))
     base = judging_of(catalog)
-    embeddings = _embeddings(packed, seen.used(seen.features[seen.rows("test")]))
+    embeddings = embeddings_of(packed, seen.used(seen.features[seen.rows("test")]))
     answers = []
     for market in np.unique(markets):
         own = markets == market
@@ -289,16 +126,6 @@ def taught(seen: Seen) -> dict[Kind, Answers]:
         return {}
     numbers = np.array([f"step {place}" for place in range(len(last))])
     return {(TRAINING, "easy_negatives"): Answers(numbers, numbers, np.array([entry[name] for entry in last]))}
-
-
-def _of_test(seen: Seen, rows: np.ndarray, values: np.ndarray) -> Answers:
-    """Values (Q,) of some `rows` of the test photos."""
-    catalog, of_test = seen.packed.catalog, np.flatnonzero(seen.rows("test"))[rows]
-    return Answers(catalog.ids[of_test], catalog.product_ids[of_test], values)
-
-
-def _embeddings(packed: PackedPhotos, vectors: np.ndarray) -> Embeddings:
-    return Embeddings(packed.catalog.ids, packed.catalog.product_ids, vectors, Provenance(""))
 
 
 LOOKS: dict[str, Callable[[Seen], dict[Kind, Answers]]] = {

@@ -1,8 +1,8 @@
 """Mercari's study: are natural views better than augmented ones, how much data do they need, and what for?
 
 After "Self-supervised learning with natural views" (Mercari): MoBY, and SimSiam, SimCLR and BYOL beside it, with
-natural, with augmented and with both kinds of pairs; more and fewer products; pretrained weights against none, with
-the time; attributes from neighbours; labels, where there are some; exact search against FAISS.
+natural, with augmented and with both kinds of pairs; more and fewer products; pretrained weights against none,
+with the time; attributes from neighbours; labels, where there are some; exact search against FAISS.
 """
 
 import time
@@ -24,8 +24,9 @@ from natviews.studies.crowd import searching
 from natviews.studies.design import Design, Drawing, Found, Table, carry_out, ready
 from natviews.studies.drawn import drawn_shop
 from natviews.studies.expected import Expected, Side, over
-from natviews.studies.looks import FEW, NEIGHBOURS, UNLIKE
+from natviews.studies.looks import UNLIKE
 from natviews.studies.methods import settings
+from natviews.studies.reading import FEW, NEIGHBOURS
 from natviews.studies.tables import table
 from natviews.training import Recipe, Run, features_of, from_scratch, train, train_supervised
 
@@ -34,7 +35,8 @@ METHODS = ("moby", "simsiam", "simclr", "byol")
 SPOKEN = {"moby": "MoBY", "simsiam": "SimSiam", "simclr": "SimCLR", "byol": "BYOL"}
 PAIRINGS = ("natural", "augmented", "both")
 READ = ("pattern", "sleeve", "colour", "product_type")
-SHARES = {"moby, a quarter of the products": 0.25, "moby, half of the products": 0.5}
+QUARTER, HALF = "moby, a quarter of the products", "moby, half of the products"
+SHARES = {QUARTER: 0.25, HALF: 0.5}
 MAIN, ALONE, BEGUN, SHORT, LABELS = (
     "moby, natural", "moby, natural alone", "moby, pretrained", "moby, pretrained, a third of the time", "labels",
 )  # fmt: skip
@@ -122,11 +124,11 @@ def _design(cells: list[Cell], read: tuple[str, ...], catalog: Catalog) -> Desig
     trained, test = catalog.part("train"), catalog.part("test")
     said = (
         f"Trained on {len(trained)} photos of {len(trained.products)} products, judged on {len(test)} photos of "
-        f"{len(test.products)} others. *natural*: a pair is two photos of a product; *augmented*: one photo twice; "
-        "*both*: either; *natural alone*: two photos without augmentation but a flip. Fewer products are passed over "
-        "more often, so that steps are equal. *pretrained* begins from `--weights` or, without, from SimCLR on "
-        "augmented views of another, generated shop. *labels*: the same network trained on the labels of "
-        f"{read[0] if read else 'an attribute'}. Features are those before any head."
+        f"{len(test.products)} others. *natural*: a pair is two photos of a product; *augmented*: one photo "
+        "twice; *both*: either; *natural alone*: two photos without augmentation but a flip. Fewer products are "
+        "passed over more often, so that steps are equal. *pretrained* begins from `--weights` or, without, "
+        "from SimCLR on augmented views of another, generated shop. *labels*: the same network trained "
+        f"on the labels of {read[0] if read else 'an attribute'}. Features are those before any head."
     )
     retrieved = {"MAP@R": MAP, "Recall@1": (FEATURES, "recall@1"), "AUC": AUC, "gap": GAP}
     retrieved |= {"AUC, unlike photos": (UNLIKE, "auc")}
@@ -152,7 +154,7 @@ def _drawings() -> list[Drawing]:
         name: {SPOKEN[m]: {p: Side(f"{m}, {p}", kind) for p in PAIRINGS} for m in METHODS}
         for name, kind in (("MAP@R", MAP), ("within less between", GAP))
     }
-    places = {"1/4": list(SHARES)[0], "1/2": list(SHARES)[1], "all": MAIN}
+    places = {"1/4": QUARTER, "1/2": HALF, "all": MAIN}
     scaling = {"MAP@R": {"MoBY": {place: Side(row, MAP) for place, row in places.items()}}}
     return [
         Drawing("pairings", "Natural, augmented and both", pairings),
@@ -178,7 +180,7 @@ def _expected(labels: tuple[str, ...]) -> list[Expected]:
             "claimed", (Side(MAIN, kind),), margin=0.5,
         ),
         over("Training brings unlike photos of a product together (AUC)", "claimed", MAIN, "untrained", kind),
-        over("More products are better (all over a quarter, MAP@R)", "claimed", MAIN, list(SHARES)[0], MAP),
+        over("More products are better (all over a quarter, MAP@R)", "claimed", MAIN, QUARTER, MAP),
         over("Pretrained beats scratch in equal time (MAP@R)", "high", BEGUN, MAIN, MAP),
         over("Pretrained in a third of the time is no worse (MAP@R)", "claimed", SHORT, MAIN, MAP, -0.02),
     ]  # fmt: skip

@@ -1,8 +1,8 @@
 """SEA's study: does MoCo on photos that shops spoil find what a siamese network on labelled pairs misses?
 
-After SEA's e-commerce page: the siamese baseline; MoCo plain, with each of the four augmentations alone and with all;
-three benchmarks (across marketplaces, offline, at full scale); additional recall under each disturbance, with pictures;
-how hard negatives are; the memory of a step beside SimCLR's.
+After SEA's e-commerce page: the siamese baseline; MoCo plain, with each of the four augmentations alone and with
+all; three benchmarks (across marketplaces, offline, at full scale); additional recall under each disturbance, with
+pictures; how hard negatives are; the memory of a step beside SimCLR's.
 """
 
 from pathlib import Path
@@ -76,8 +76,9 @@ def arms(photos: int) -> list[Arm]:
 def study_sea(catalog: Catalog, out: Path, asked: Asked | None = None) -> Path:
     """Trains and judges every cell and writes `sea.md`, `.csv`, `.json`, figures and galleries into `out`.
 
-    With the columns `marketplace` and `item` (what listings of several marketplaces share) photos are also looked for
-    across marketplaces. Run again it continues. Raises NatviewsError where a split has no product with two photos.
+    With the columns `marketplace` and `item` (what listings of several marketplaces share) photos are also looked
+    for across marketplaces. Run again it continues. Raises NatviewsError where a split has no product with two
+    photos.
     """
     asked = asked or Asked()
     catalog = ready(catalog, asked)
@@ -96,9 +97,10 @@ def _design(cells: list[Cell], catalog: Catalog, asked: Asked) -> Design:
     trained, test = catalog.part("train"), catalog.part("test")
     said = (
         f"Trained on {len(trained)} photos of {len(trained.products)} products, judged on {len(test)} photos of "
-        f"{len(test.products)} others, all on natural views. *siamese* takes the product of a photo for its label; "
-        "*plain* is MoCo with crops and flips alone. Disturbances are drawn anew, watermarks from a pool that none "
-        "has seen; what is looked for is the product's other photos, undisturbed, through the closed-form head."
+        f"{len(test.products)} others, all on natural views. *siamese* takes the product of a photo for its "
+        "label; *plain* is MoCo with crops and flips alone. Disturbances are drawn anew, watermarks from a pool "
+        "that none has seen; what is looked for is the product's other photos, undisturbed, through the "
+        "closed-form head."
     )
     benchmarks: dict[str, Kind] = {
         "across marketplaces, Recall@1": (ACROSS, "recall@1"),
@@ -129,8 +131,8 @@ ADDITIONAL_SAID = (
     "which it is right nine times in ten on the other half of the products."
 )
 EASY_SAID = (
-    "In the last quarter of training: of the siamese network's random negatives those beyond the margin, which have "
-    "no gradient; of MoCo's photos those whose positive is nearer than every key of the queue."
+    "In the last quarter of training: of the siamese network's random negatives those beyond the margin, which "
+    "have no gradient; of MoCo's photos those whose positive is nearer than every key of the queue."
 )
 
 
@@ -156,8 +158,9 @@ def _expected() -> list[Expected]:
                 over(f"{name} alone helps against {trouble}", "high", row, PLAIN, kind),
                 over(f"All four together help against {trouble}", "high", ALL, PLAIN, kind),
                 Expected(
-                    f"MoCo with all four finds more than the siamese baseline under {trouble}, at equal precision",
-                    "claimed", (Side(BOTH, (trouble, "additional_recall")),), (Side(BOTH, (trouble, "missed_recall")),),
+                    f"MoCo with all four finds more than the baseline under {trouble}, at equal precision",
+                    "claimed",
+                    (Side(BOTH, (trouble, "additional_recall")),), (Side(BOTH, (trouble, "missed_recall")),),
                 ),
             ]  # fmt: skip
         made.append(
@@ -165,8 +168,8 @@ def _expected() -> list[Expected]:
         )
     return [
         *made,
-        over("Across marketplaces MoCo with all four beats the baseline", "claimed", ALL, SIAMESE, (ACROSS, "recall@1")),
-        over("At full scale MoCo with all four beats the baseline", "claimed", ALL, SIAMESE, (CROWDED, "recall@1")),
+        over("All four beat the baseline across marketplaces", "claimed", ALL, SIAMESE, (ACROSS, "recall@1")),
+        over("All four beat the baseline at full scale", "claimed", ALL, SIAMESE, (CROWDED, "recall@1")),
         over("Trained beats untrained (MAP@R)", "high", ALL, "untrained", (FEATURES, "map@r")),
         Expected(
             "Most of the baseline's negatives are too easy", "claimed",
@@ -232,7 +235,7 @@ def _galleries(found: Found, compared: dict[str, Cell], catalog: Catalog, out: P
         judged, networks, shop_disturbances(), ours=ALL, baseline=SIAMESE, title=f"{ALL}, {SIAMESE}"
     )
     write_robustness(said, judged, out / "robustness")
-    note = "Queries gained and lost, with what either found, at the first seed: [robustness](robustness/robustness.md)."
+    note = "Queries gained and lost at the first seed, and all figures: [robustness](robustness/robustness.md)."
     found.notes += ["## Pictures", note, *(f"![{p.stem}](robustness/gallery/{p.name})" for p in _pictures(out))]
 
 

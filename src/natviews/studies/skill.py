@@ -15,8 +15,8 @@ from natviews.studies.asked import NETWORKS, OWN, Asked
 from natviews.studies.cells import Cell
 from natviews.studies.design import Design, Drawing, Table, carry_out, ready
 from natviews.studies.expected import Expected, Side, over
-from natviews.studies.looks import CLUSTERS, SKILL_TASKS, VARIANTS
 from natviews.studies.methods import ENCODER, SKILL_VIEWS, TRANSFORMER, settings
+from natviews.studies.reading import CLUSTERS, SKILL_TASKS, VARIANTS
 
 EPOCHS, PRODUCTS = 15, 600
 PREPARED = {"text_cards": "drop", "crop": "foreground", "margin": 0.1, "pad": "square"}
@@ -78,12 +78,13 @@ def _design(cells: list[Cell], catalog: Catalog, asked: Asked) -> Design:
 
 def _said(catalog: Catalog, asked: Asked) -> str:
     trained, test = catalog.part("train"), catalog.part("test")
-    networks = "each method on its paper's own kind of network, a convolutional or a transformer"
+    own = "each method on its paper's own kind of network, a convolutional one or a transformer"
+    networks = own if asked.networks == OWN else "all on one network"
     return (
         f"Trained on {len(trained)} photos of {len(trained.products)} products, judged on {len(test)} photos of "
-        f"{len(test.products)} others, {networks if asked.networks == OWN else 'all on one network'}. BYOL, SimCLR and "
-        "DINO see augmented views of single photos, as published; SkiLL natural ones, prepared, colour-agnostic, in "
-        "batches of one product type. All are asked about the same photos, text cards too."
+        f"{len(test.products)} others, {networks}. BYOL, SimCLR and DINO see augmented views of single photos, as "
+        "published; SkiLL natural ones, prepared, colour-agnostic, in batches of one product type. All "
+        "are asked about the same photos, text cards too."
     )
 
 
@@ -119,8 +120,8 @@ TABLES_SAID = (
     "R@90 and R@95: recall at 90 and 95 % precision, class by class, weighted by support, thresholds from `val`."
 )
 COLOUR_SAID = (
-    "Entropy of colours within clusters in nats, beside what clusters tell of pattern: vectors that say nothing have "
-    "the highest entropy and no style. Colour probe: a linear one's accuracy, low where colour is not seen."
+    "Entropy of colours within clusters in nats, beside what clusters tell of pattern: vectors that say nothing "
+    "have the highest entropy and no style. Colour probe: a linear one's accuracy, low where colour is not seen."
 )
 
 

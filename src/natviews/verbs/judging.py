@@ -164,8 +164,8 @@ def study(
 ) -> None:
     """Carry out a study, on a generated catalogue or your own: tables, figures, verdicts. Run again, it continues.
 
-    `methods`: every method with natural and with augmented views. `label-free`: which figure ranks encoders without
-    labels. `mercari`, `skill`, `sea`: what these sources claim, and whether it holds.
+    `methods`: every method with natural and with augmented views. `label-free`: which figure ranks encoders
+    without labels. `mercari`, `skill`, `sea`: what these sources claim, and whether it holds.
     """
     from natviews.config import choose
     from natviews.progress import progress
