@@ -14,7 +14,7 @@ from natviews.report.panels import Panel, panels_figure
 from natviews.studies.answers import Judged, Kind
 from natviews.studies.asked import Asked
 from natviews.studies.cells import Cell, can_be_probed, finish_all
-from natviews.studies.expected import VERDICT_COLUMNS, Expected, Rows, Side, Verdict, verdicts
+from natviews.studies.expected import MISSING, VERDICT_COLUMNS, Expected, Rows, Side, Verdict, verdicts
 from natviews.studies.tables import KEPT, Row, row_of, said_figure, table, write_figures
 from natviews.training import has_natural_views
 from natviews.types import NatviewsError
@@ -144,7 +144,7 @@ class Found:
 
 VERDICTS = (
     "*Holds*: the whole 95 % interval of the paired difference, which resamples products within the mean over "
-    "seeds, and every single seed lie above the margin (0 where none is said); *does not hold*: neither do; "
+    "seeds, and every single seed lie above the margin (0 where none is said); *does not hold*: all lie below it; "
     "*not shown*: anything between. How sure each was beforehand: high, medium, low; *claimed*: a source "
     "says so. In round brackets the lowest and the highest seed."
 )
@@ -153,6 +153,8 @@ VERDICTS = (
 def _verdict_lines(found: Sequence[Verdict]) -> list[list[str]]:
     lines = [["expected", "confidence", "difference", "verdict"]]
     for verdict in found:
+        if verdict.word == MISSING:  # the file says that it was expected
+            continue
         said, metric = verdict.expected.said, verdict.difference
         said += f" (margin {verdict.expected.margin:+g})" if verdict.expected.margin else ""
         shown = "" if metric is None else f"{metric.value:+.3f} [{metric.low:+.3f}, {metric.high:+.3f}]"

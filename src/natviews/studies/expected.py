@@ -76,14 +76,14 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """`holds` where the whole interval and every seed are above the margin, `does not hold` where they are not
-        above it, else `not shown`."""
+        """`holds` where the whole interval and every seed are above the margin, `does not hold` where they are
+        below it, else `not shown`."""
         if self.difference is None:
             return MISSING
         margin = self.expected.margin
         if self.difference.low > margin and min(self.seeds) > margin:
             return HOLDS
-        if self.difference.high <= margin and max(self.seeds) <= margin:
+        if self.difference.high < margin and max(self.seeds) < margin:
             return FAILS
         return OPEN
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from natviews.catalog import PackedPhotos
+from natviews.catalog import Catalog
 from natviews.evaluation import (
     PRECISIONS,
     PROBES,
@@ -47,10 +47,9 @@ SKILL_TASKS = (
 """Those of the paper's tables 2 and 3."""
 
 
-def tasks_of(packed: PackedPhotos, attributes: Sequence[str]) -> list[tuple[Task, np.ndarray]]:
+def tasks_of(catalog: Catalog, attributes: Sequence[str]) -> list[tuple[Task, np.ndarray]]:
     """SkiLL's tasks, and by themselves those of `attributes` that these leave out, each with its labels (N,),
     where they can be probed."""
-    catalog = packed.catalog
     families = np.array([family(kind) for kind in catalog.product_types.tolist()])
     found: list[tuple[Task, np.ndarray]] = []
     for task in (*SKILL_TASKS, *(Task(name, name, "") for name in attributes)):
@@ -67,7 +66,7 @@ def tasks_of(packed: PackedPhotos, attributes: Sequence[str]) -> list[tuple[Task
 def probes(seen: Seen) -> dict[Kind, Answers]:
     """Every task read off by a linear and by a non-linear probe: accuracy and recall at a precision."""
     found: dict[Kind, Answers] = {}
-    for task, labels in tasks_of(seen.packed, seen.attributes):
+    for task, labels in tasks_of(seen.packed.catalog, seen.attributes):
         for name in ("linear", "mlp"):
             answer = PROBES[name](*seen.parts(labels))
             for figure, values in probed_values(answer).items():

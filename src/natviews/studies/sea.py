@@ -137,13 +137,17 @@ EASY_SAID = (
 
 
 def _drawings() -> list[Drawing]:
-    rows = {"siamese": SIAMESE, "MoCo plain": PLAIN, "MoCo, all four": ALL}
     panels = {}
     for name, troubles in TROUBLES.items():
-        own = rows | {f"MoCo, {name}": f"moco, {name}"} if len(TROUBLES) == 1 else rows
-        places = {CLEAN: (CLEAN, "recall@1"), **{trouble: (trouble, "recall@1") for trouble in troubles}}
+        rows = {
+            "siamese": SIAMESE,
+            "MoCo plain": PLAIN,
+            "MoCo, that alone": f"moco, {name}",
+            "MoCo, all four": ALL,
+        }
         panels[name] = {
-            line: {place: Side(row, kind) for place, kind in places.items()} for line, row in own.items()
+            line: {place: Side(row, (place, "recall@1")) for place in (CLEAN, *troubles)}
+            for line, row in rows.items()
         }
     return [Drawing("disturbed", "Recall@1 of disturbed photos", panels)]
 

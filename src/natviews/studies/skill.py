@@ -12,11 +12,11 @@ from natviews.config import choose
 from natviews.studies.answers import FEATURES, Kind
 from natviews.studies.arms import Arm, Judging, blocks, cells_of
 from natviews.studies.asked import NETWORKS, OWN, Asked
-from natviews.studies.cells import Cell
+from natviews.studies.cells import PROBED, Cell
 from natviews.studies.design import Design, Drawing, Table, carry_out, ready
 from natviews.studies.expected import Expected, Side, over
 from natviews.studies.methods import ENCODER, SKILL_VIEWS, TRANSFORMER, settings
-from natviews.studies.reading import CLUSTERS, SKILL_TASKS, VARIANTS
+from natviews.studies.reading import CLUSTERS, VARIANTS, tasks_of
 
 EPOCHS, PRODUCTS = 15, 600
 PREPARED = {"text_cards": "drop", "crop": "foreground", "margin": 0.1, "pad": "square"}
@@ -68,11 +68,10 @@ def study_skill(catalog: Catalog, out: Path, asked: Asked | None = None) -> Path
 
 
 def _design(cells: list[Cell], catalog: Catalog, asked: Asked) -> Design:
-    tasks = [task.name for task in SKILL_TASKS]
-    further = [name for name in asked.attributes if name not in {task.attribute for task in SKILL_TASKS}]
+    tasks = [task.name for task, _ in tasks_of(catalog, asked.attributes or PROBED)]
     return Design(
         "skill", "Design without colour (after SkiLL)", _said(catalog, asked), cells,
-        _tables([*tasks, *further]), _drawings(), _expected([*tasks, *further]),
+        _tables(tasks), _drawings(), _expected(tasks),
     )  # fmt: skip
 
 
@@ -89,18 +88,16 @@ def _said(catalog: Catalog, asked: Asked) -> str:
 
 
 def _tables(tasks: list[str]) -> list[Table]:
-    def columns(wanted: list[str]) -> dict[str, Kind]:
-        return {f"{task}: {AT[name]}": (f"{{}} {task}", name) for task in wanted for name in AT}
+    def columns(probe: str, wanted: list[str]) -> dict[str, Kind]:
+        return {f"{task}: {AT[name]}": (f"{probe} {task}", name) for task in wanted for name in AT}
 
+    compared = [*COMPARED, "untrained", "untrained, small", "histogram"]
+    ablated = [task for task in tasks if task == "dress pattern"]
     made = []
-    for numbered, rows, wanted in (
-        ("tables 2 and 3", COMPARED, tasks),
-        ("table 4", ABLATED, [task for task in tasks if task == "dress pattern"]),
-    ):
-        for probe, spoken in PROBES.items():
-            filled = {head: (kind.format(probe), name) for head, (kind, name) in columns(wanted).items()}
-            rows_of = [*rows, *(("untrained", "histogram") if rows == COMPARED else ())]
-            made.append(Table(f"As {numbered}: {spoken} probes", TABLES_SAID, filled, rows_of))
+    for probe, spoken in PROBES.items():
+        made.append(Table(f"As tables 2 and 3: {spoken} probes", TABLES_SAID, columns(probe, tasks), compared))
+    for probe, spoken in PROBES.items():
+        made.append(Table(f"As table 4: {spoken} probes", "", columns(probe, ablated), ABLATED))
     colour = {
         "colour entropy": ENTROPY,
         "normalised": (CLUSTERS, "colour_entropy_normalised"),
