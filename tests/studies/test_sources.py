@@ -9,6 +9,7 @@ import pytest
 
 from natviews.catalog import Catalog, pack, with_split
 from natviews.encoders import Encoder
+from natviews.evaluation import intervals
 from natviews.studies import STUDIES, Asked, cells, design, mercari, sea, skill
 from natviews.studies.answers import Answers, Judged
 from natviews.studies.arms import Arm, Judging, cells_of
@@ -51,9 +52,7 @@ def declared(name, whole):
     """A study's design, as it is made for a catalogue."""
     asked = Asked(seeds=2, epochs=1, settings=TINY, vectors=500)
     if name == "mercari":
-        made = cells_of(mercari.arms(200, ""), Judging(("gap",), ("pattern",)), asked, 1)
-        recipe = made[-1].made_by
-        made += [mercari.OnLabels(mercari.LABELS, seed, recipe, (), ("pattern",)) for seed in range(2)]
+        made = mercari.cells_of_study(mercari.arms(200, ""), ("pattern",), asked, 200)
         return mercari._design(made, ("pattern",), whole)
     if name == "skill":
         made = cells_of(skill.arms(200, asked.networks, by_type=True), Judging(("probes",)), asked, 1)
@@ -145,6 +144,7 @@ def made_up(plan, kinds):
 @pytest.mark.parametrize("name", SOURCES)
 def test_page_tables_and_files_say_the_same(name, whole, measurable, tmp_path, monkeypatch):
     plan = declared(name, whole)
+    monkeypatch.setattr(intervals, "DRAWS", 50)
     monkeypatch.setattr(design, "finish_all", lambda *_, **__: made_up(plan, measurable))
     found = design.carry_out(plan, whole, tmp_path, Asked(command="natviews study THIS"))
     page = found.write(tmp_path).read_text()

@@ -98,17 +98,22 @@ def study_mercari(catalog: Catalog, out: Path, asked: Asked | None = None) -> Pa
     every = arms(photos, "")
     if any(arm.name == "moby" for arm in chosen(every, asked)):
         every = arms(photos, asked.weights or _elsewhere(out, catalog, asked))
-    cells = cells_of(every, Judging(("gap", "neighbours", "few labels"), read), asked, EPOCHS)
-    if read:
-        simclr = blocks("simclr", settings(photos)["simclr"])
-        recipes = [asked.recipe(simclr, seed, asked.epochs or EPOCHS) for seed in range(asked.seeds)]
-        cells += [OnLabels(LABELS, seed, recipe, (), read) for seed, recipe in enumerate(recipes)]
+    cells = cells_of_study(every, read, asked, photos)
     found = carry_out(_design(cells, read, catalog), catalog, out, asked)
     main = next((cell for cell in cells if (cell.row, cell.seed) == (MAIN, 0)), None)
     if main and main.row in found.judged and 0 in found.judged[main.row]:
         _search(found, main, catalog, out)
         _report(found, Run(out / main.folder), catalog, out)
     return found.write(out)
+
+
+def cells_of_study(every: list[Arm], read: tuple[str, ...], asked: Asked, photos: int) -> list[Cell]:
+    """Those of the arms, and where there are labels to `read` the network that is trained on them."""
+    cells = cells_of(every, Judging(("gap", "neighbours", "few labels"), read), asked, EPOCHS)
+    simclr = blocks("simclr", settings(photos)["simclr"])
+    for seed in range(asked.seeds if read else 0):
+        cells.append(OnLabels(LABELS, seed, asked.recipe(simclr, seed, asked.epochs or EPOCHS), (), read))
+    return cells
 
 
 def _elsewhere(out: Path, catalog: Catalog, asked: Asked) -> str:
