@@ -29,7 +29,7 @@ from natviews.studies.tables import table
 from natviews.training import Run
 from natviews.types import Metric
 
-EPOCHS, PRODUCTS = 15, 300
+EPOCHS, PRODUCTS = 40, 600
 AREA = {"count": 2, "area": [0.3, 1.0]}
 AUGMENTATIONS: dict[str, dict[str, list[Any]]] = {
     "perspective": {

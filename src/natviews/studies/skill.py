@@ -18,7 +18,7 @@ from natviews.studies.expected import Expected, Side, over
 from natviews.studies.methods import ENCODER, SKILL_VIEWS, TRANSFORMER, settings
 from natviews.studies.reading import CLUSTERS, VARIANTS, tasks_of
 
-EPOCHS, PRODUCTS = 15, 600
+EPOCHS, PRODUCTS = 40, 600
 PREPARED = {"text_cards": "drop", "crop": "foreground", "margin": 0.1, "pad": "square"}
 FULL, NO_LOCAL, NO_PREPARATION, WEAK = "skill", "skill, no local", "skill, no preparation", "skill, weak colour"
 COMPARED = ("byol", "simclr", "dino", FULL)
