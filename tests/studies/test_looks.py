@@ -147,7 +147,9 @@ def test_a_crowd_is_unit_vectors_between_neighbours_with_the_real_ones_first():
     assert np.linalg.norm(parts, axis=1) == pytest.approx(1, abs=1e-5)
     nearest = (parts[50:] @ real.T).max(axis=1)
     stray = (unit(np.random.default_rng(2).normal(size=(450, 8))) @ real.T).max(axis=1)
-    assert nearest.mean() > stray.mean() + 0.1 and len(np.unique(parts[50:], axis=0)) == 450
+    assert (
+        nearest.min() > 0.7 and nearest.mean() > stray.mean() + 0.1 and len(np.unique(parts[50:], axis=0)) == 450
+    )
     assert np.array_equal(parts, np.concatenate(list(crowded(real, real, 500, seed=1))))
 
 
@@ -174,4 +176,4 @@ def test_a_step_keeps_more_where_the_batch_is_larger_and_a_queue_is_counted():
     small, large = (bytes_of_step(blocks("simclr", hidden=32), batch) for batch in (8, 64))
     assert 4 * small < large < 12 * small
     short, long = (bytes_of_step(blocks("mocov2", hidden=32, queue=q, groups=1), 8) for q in (64, 1024))
-    assert long - short >= 960 * 128 * 4
+    assert long - short >= 2 * 960 * 128 * 4  # the queue, and the copy that gradients are taken against

@@ -97,6 +97,7 @@ def test_the_cells_are_those_of_the_source_with_baselines(name, wanted, whole):
 def test_arms_differ_in_what_they_say_alone():
     of = {arm.row: arm.recipe for arm in skill.arms(200, "shared", by_type=True)}
     assert of[skill.FULL] | {"encoder": of[skill.NO_PREPARATION]["encoder"]} == of[skill.NO_PREPARATION]
+    assert ["preparation" in of[row]["encoder"] for row in (skill.FULL, skill.NO_PREPARATION)] == [True, False]
     for row in (skill.NO_LOCAL, skill.WEAK):
         name = {"name": of[row]["views"]["name"]}
         assert of[skill.FULL] | {"views": of[skill.FULL]["views"] | name} == of[row]
