@@ -25,7 +25,7 @@ COMPARED = ("byol", "simclr", "dino", FULL)
 ABLATED = (FULL, NO_LOCAL, NO_PREPARATION)
 PROBES = {"linear": "linear", "mlp": "non-linear"}
 AT = {"accuracy": "Acc", "recall@90": "R@90", "recall@95": "R@95"}
-ENTROPY, STYLE = (CLUSTERS, "colour_entropy"), (CLUSTERS, "style_information")
+ENTROPY, STYLE = (CLUSTERS, "colour_entropy_weighted"), (CLUSTERS, "style_information")
 COLOUR: Kind = ("linear colour", "accuracy")
 
 
@@ -100,6 +100,7 @@ def _tables(tasks: list[str]) -> list[Table]:
         made.append(Table(f"As table 4: {spoken} probes", "", columns(probe, ablated), ABLATED))
     colour = {
         "colour entropy": ENTROPY,
+        "mean over large clusters": (CLUSTERS, "colour_entropy"),
         "normalised": (CLUSTERS, "colour_entropy_normalised"),
         "style information": STYLE,
         "colour probe": COLOUR,

@@ -60,8 +60,9 @@ class Difference:
 
 
 def row_of(name: str, judged: Sequence[Judged]) -> Row:
-    """The row of one or several seeds."""
-    figures = {kind: _figure(name, kind, [seed.answers[kind] for seed in judged]) for kind in judged[0].answers}
+    """The row of one or several seeds, with the figures that all of them have."""
+    shared = [kind for kind in judged[0].answers if all(kind in seed.answers for seed in judged)]
+    figures = {kind: _figure(name, kind, [seed.answers[kind] for seed in judged]) for kind in shared}
     seconds, kept = (float(np.mean([getattr(seed, part) for seed in judged])) for part in ("seconds", "kept"))
     return Row(name, figures, seconds, kept)
 
