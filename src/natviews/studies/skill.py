@@ -136,7 +136,7 @@ def _drawings() -> list[Drawing]:
         name: {place: Side(row, kind) for place, row in rows.items()}
         for name, kind in (("colour entropy", ENTROPY), ("style information", STYLE))
     }
-    return [Drawing("colour", "Clusters: colour entropy and style information, nats", {"figure 7": lines})]
+    return [Drawing("colour", "What clusters know, in nats", {"figure 7": lines})]
 
 
 def _expected(tasks: list[str]) -> list[Expected]:
