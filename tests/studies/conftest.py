@@ -18,10 +18,12 @@ def pool():
 @pytest.fixture(scope="package")
 def studied(catalog, tmp_path_factory, pool):
     """The folder of a finished study of two methods, and what was called for it."""
-    from natviews.studies import cells, study_methods
+    from natviews.studies import Asked, cells, study_methods
 
     out = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cells, "ProcessPoolExecutor", pool)
-        study_methods(catalog, out, seeds=1, only=["simclr", "rotnet"], epochs=1, command="natviews study methods")
+        study_methods(
+            catalog, out, Asked(seeds=1, only=["simclr", "rotnet"], epochs=1, command="natviews study methods")
+        )
     return out

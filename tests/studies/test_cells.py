@@ -8,7 +8,8 @@ import pytest
 from natviews.catalog import pack, with_split
 from natviews.encoders import Encoder
 from natviews.studies import cells
-from natviews.studies.cells import Answers, Cell, Judged, finish, finish_all
+from natviews.studies.answers import Answers, Judged
+from natviews.studies.cells import Cell, finish, finish_all
 from natviews.training import Recipe, features_of, measure
 from natviews.types import NatviewsError
 

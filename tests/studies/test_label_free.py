@@ -11,8 +11,9 @@ import pytest
 from natviews.catalog import pack, with_split
 from natviews.encoders import Encoder, stored_size
 from natviews.evaluation import ranking_quality
-from natviews.studies import cells, study_label_free, study_methods
+from natviews.studies import Asked, cells, study_label_free, study_methods
 from natviews.studies import label_free as study
+from natviews.studies.answers import Judged
 from natviews.studies.label_free import COLUMNS, FIGURES, Checkpoint, Finding, findings, verdict
 from natviews.training import Run, features_of, measure
 from natviews.types import NatviewsError
@@ -30,7 +31,7 @@ def ranked(catalog, tmp_path_factory, pool):
         patch.setattr(study, "MEASURES", MEASURES)
         patch.setattr(study, "RATES", (1.0, 5.0))
         study_label_free(
-            catalog, out, seeds=1, only=["simclr"], epochs=EPOCHS, command="natviews study label-free"
+            catalog, out, Asked(seeds=1, only=["simclr"], epochs=EPOCHS, command="natviews study label-free")
         )
     return out
 
@@ -91,7 +92,7 @@ def test_run_again_it_finds_what_is_there(catalog, ranked, monkeypatch):
     monkeypatch.setattr(study, "MEASURES", MEASURES)
     monkeypatch.setattr(study, "RATES", (1.0, 5.0))
     page = (ranked / "label-free.md").read_text()
-    study_label_free(catalog, ranked, seeds=1, only=["simclr"], epochs=EPOCHS)
+    study_label_free(catalog, ranked, Asked(seeds=1, only=["simclr"], epochs=EPOCHS))
     assert (ranked / "label-free.md").read_text() == page
 
 
@@ -108,11 +109,11 @@ def test_other_attributes_are_other_cells(catalog):
 
 def test_what_cannot_be_probed_or_is_no_method_is_refused(catalog, tmp_path):
     with pytest.raises(NatviewsError, match="'weather' cannot be probed"):
-        study_label_free(catalog, tmp_path, attributes=["weather"])
+        study_label_free(catalog, tmp_path, Asked(attributes=["weather"]))
     with pytest.raises(NatviewsError, match="did you mean 'simclr'"):
-        study_label_free(catalog, tmp_path, only=["simclrr"])
+        study_label_free(catalog, tmp_path, Asked(only=["simclrr"]))
     with pytest.raises(NatviewsError, match="pattern and sleeve alone"):
-        study_methods(catalog, tmp_path, attributes=["pattern"])
+        study_methods(catalog, tmp_path, Asked(attributes=["pattern"]))
 
 
 def course(figures, truths, name="choice"):
@@ -173,7 +174,7 @@ def test_the_verdict_is_that_of_the_interval(low, value, high, word):
 def test_alpha_req_counts_by_how_near_it_is_to_one(tmp_path):
     entries = [{"step": step, "held_out_alpha_req": alpha} for step, alpha in ((0, 0.5), (3, 1.1), (6, 2.0))]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    made = study._checkpoints(tmp_path, cells.Judged({}))
+    made = study._checkpoints(tmp_path, Judged({}))
     assert [one.figures["alpha_req"] for one in made] == pytest.approx([-0.5, -0.1, -1.0])
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from natviews.catalog import pack, with_split
 from natviews.methods import METHODS
-from natviews.studies import cells, study_methods
+from natviews.studies import Asked, cells, study_methods
 from natviews.studies.methods import BATCH, arms, settings
 from natviews.studies.methods import cells as cells_of
 from natviews.studies.tables import COLUMNS
@@ -109,7 +109,7 @@ def test_run_again_it_finds_what_is_there_and_starts_no_process(catalog, studied
     before = {path: path.stat().st_mtime_ns for path in (studied / "cells").rglob("*") if path.is_file()}
     page = (studied / "methods.md").read_text()
     monkeypatch.setattr(cells, "ProcessPoolExecutor", None)
-    study_methods(catalog, studied, seeds=1, only=["simclr", "rotnet"], epochs=1)
+    study_methods(catalog, studied, Asked(seeds=1, only=["simclr", "rotnet"], epochs=1))
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (studied / "methods.md").read_text() == page
 
@@ -117,7 +117,7 @@ def test_run_again_it_finds_what_is_there_and_starts_no_process(catalog, studied
 def test_other_epochs_are_refused_in_the_same_folder(catalog, studied, monkeypatch, pool):
     monkeypatch.setattr(cells, "ProcessPoolExecutor", pool)
     with pytest.raises(NatviewsError, match="another recipe"):
-        study_methods(catalog, studied, seeds=1, only=["rotnet"], epochs=2)
+        study_methods(catalog, studied, Asked(seeds=1, only=["rotnet"], epochs=2))
 
 
 def test_without_natural_views_there_is_nothing_to_compare(whole, tmp_path):
@@ -130,9 +130,9 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from natviews.catalog import Catalog
-from natviews.studies import study_methods
+from natviews.studies import Asked, study_methods
 if __name__ == "__main__":
-    study_methods(Catalog.open(sys.argv[1]), Path(sys.argv[2]), seeds=1, only=["simclr"], epochs=20)
+    study_methods(Catalog.open(sys.argv[1]), Path(sys.argv[2]), Asked(seeds=1, only=["simclr"], epochs=20))
 """
 
 
@@ -161,7 +161,7 @@ def test_a_killed_study_takes_its_workers_along_and_goes_on_where_it_was(
     judged = (tmp_path / "cells" / "untrained" / "0" / "judged.npz").stat().st_mtime_ns
     [first, *_] = [line for line in (cell / "metrics.jsonl").read_text().splitlines() if '"loss"' in line]
     monkeypatch.setattr(cells, "ProcessPoolExecutor", pool)
-    study_methods(catalog, tmp_path, seeds=1, only=["simclr"], epochs=20)
+    study_methods(catalog, tmp_path, Asked(seeds=1, only=["simclr"], epochs=20))
     assert (tmp_path / "cells" / "untrained" / "0" / "judged.npz").stat().st_mtime_ns == judged
     # The seconds of a step are never the same twice: the steps before the kill were not taken again.
     assert first in (cell / "metrics.jsonl").read_text()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from natviews.studies.cells import Answers, Judged
+from natviews.studies.answers import Answers, Judged
 from natviews.studies.tables import Study, difference_of, row_of
 
 QUERIES = np.array([f"{i}.jpg" for i in range(40)])

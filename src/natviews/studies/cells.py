@@ -5,10 +5,10 @@ import hashlib
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -19,17 +19,21 @@ from threadpoolctl import threadpool_limits
 
 from natviews.catalog import Catalog, PackedPhotos, pack, with_split
 from natviews.encoders import Architecture, Encoder, Whitening, stored_size
-from natviews.evaluation import Labelled, colour_histogram, linear_probe
-from natviews.files import whole_file
+from natviews.evaluation import Labelled, linear_probe
 from natviews.progress import progress
+from natviews.report.rows import histograms
+from natviews.studies.answers import FEATURES, HEAD, PROBE, Answers, Judged, Kind
+from natviews.studies.looks import LOOKS
+from natviews.studies.seen import Seen
 from natviews.training import Known, Recipe, choose_head, features_of, measure, train
 from natviews.types import NatviewsError
 
 RETRIEVED = ("recall@1", "map@r", "auc")
 PROBED = ("pattern", "sleeve")
 """Attributes that are read off the features, where the catalogue has such a column."""
-FEATURES, HEAD, PROBE = "features", "head", "probe"
 JUDGED = "judged.npz"
+READ = ("product_type", "pattern", "colour", "design_id", "marketplace", "item")
+"""Columns that looks read."""
 HISTOGRAM_AT = 48
 """The colour histogram is taken from photos as they are packed for this size in px."""
 
@@ -37,11 +41,20 @@ HISTOGRAM_AT = 48
 @dataclass(frozen=True, eq=False)
 class Cell:
     """One row of a study's table at one seed: a recipe to train, an architecture that stays untrained, or
-    neither: the colour histogram."""
+    neither: the colour histogram.
+
+    `looks` are further figures to take (see `LOOKS`), `attributes` the columns that they and the probes read
+    (none: those of PROBED), `share` the part of the training products that is learnt from, and `vectors` how many
+    are searched where a look crowds the gallery.
+    """
 
     row: str
     seed: int
     made_by: Recipe | Architecture | None
+    looks: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    share: float = 1.0
+    vectors: int = 0
 
     @property
     def folder(self) -> Path:
@@ -49,74 +62,30 @@ class Cell:
         return Path("cells") / self.row.replace(", ", "-").replace(" ", "-") / str(self.seed)
 
     @property
+    def architecture(self) -> Architecture | None:
+        """The network's; None for the histogram."""
+        return self.made_by.encoder if isinstance(self.made_by, Recipe) else self.made_by
+
+    @property
     def size(self) -> int:
         """The side in px at which it sees photos."""
-        if self.made_by is None:
-            return HISTOGRAM_AT
-        return (self.made_by.encoder if isinstance(self.made_by, Recipe) else self.made_by).size
+        return self.architecture.size if self.architecture else HISTOGRAM_AT
 
     def probed(self, catalog: Catalog) -> list[str]:
         """The attributes that are read off its features."""
-        return [name for name in PROBED if can_be_probed(catalog, name)]
+        return [name for name in self.attributes or PROBED if can_be_probed(catalog, name)]
 
     def key(self, catalog: Catalog) -> str:
         """What it is a result of: a finished cell is believed only where this is the same."""
         made_by = self.made_by.to_yaml() if isinstance(self.made_by, Recipe) else repr(self.made_by)
-        labels = [catalog.column(name).tolist() for name in self.probed(catalog)]
-        return hashlib.sha256(repr((catalog.digest, self.seed, made_by, labels)).encode()).hexdigest()
+        read = [*self.probed(catalog), *(name for name in READ if self.looks and catalog.has(name))]
+        labels = [catalog.column(name).tolist() for name in read]
+        own = (self.looks, self.attributes, self.share, self.vectors)
+        return hashlib.sha256(repr((catalog.digest, self.seed, made_by, labels, own)).encode()).hexdigest()
 
-    def judge(self, catalog: Catalog, folder: Path) -> "Judged":
+    def judge(self, catalog: Catalog, folder: Path) -> Judged:
         """Trains it, in a folder of its own, and says what `test` says of it."""
         return _judged(self, catalog, folder)
-
-
-@dataclass(frozen=True)
-class Answers:
-    """One figure, photo by photo: `photos` (Q,) ids, `products` (Q,) and `values` (Q,), each 0 to 1."""
-
-    photos: np.ndarray
-    products: np.ndarray
-    values: np.ndarray
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What the test split says of a cell: (kind, name) -> answers, such as ("head", "map@r").
-
-    Kinds: `features` before any head, through the closed-form `head`, and `probe`, whose names are attributes.
-    `seconds` is what training took, `kept` the share of it after which the encoder that was kept was made: 0
-    where no trained one was better on `val` than the untrained one.
-    """
-
-    answers: dict[tuple[str, str], Answers]
-    seconds: float = 0.0
-    kept: float = 0.0
-
-    def write(self, path: Path, key: str) -> None:
-        """Writes it as numpy arrays, whole or not at all."""
-        arrays = {"key": np.array(key), "seconds": np.array(self.seconds), "kept": np.array(self.kept)}
-        for (kind, name), answers in self.answers.items():
-            for part in ("photos", "products", "values"):
-                arrays[f"{kind}/{name}/{part}"] = getattr(answers, part)
-        with whole_file(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-
-    @classmethod
-    def read(cls, path: Path, key: str) -> "Judged | None":
-        """What was written there under that key, if it was."""
-        if not path.is_file():
-            return None
-        with np.load(path, allow_pickle=False) as arrays:
-            if str(arrays["key"]) != key:
-                return None
-            names = [tuple(name.rsplit("/", 1)[0].split("/", 1)) for name in arrays if name.endswith("/values")]
-            answers = {
-                (kind, name): Answers(
-                    *(arrays[f"{kind}/{name}/{part}"] for part in ("photos", "products", "values"))
-                )
-                for kind, name in names
-            }
-            return cls(answers, float(arrays["seconds"]), float(arrays["kept"]))
 
 
 def can_be_probed(catalog: Catalog, name: str) -> bool:
@@ -143,37 +112,63 @@ def finish(cell: Cell, catalog: Catalog, out: Path) -> Judged:
 
 
 def _judged(cell: Cell, catalog: Catalog, folder: Path) -> Judged:
-    packed, attributes = with_split(pack(catalog, stored_size(cell.size))), cell.probed(catalog)
+    packed, attributes = shown_to(cell, catalog), cell.probed(catalog)
+    curves: list[dict[str, float]] = []
     if cell.made_by is None:
-        return Judged(answers_of(_histograms(packed), packed, None, attributes))
-    if isinstance(cell.made_by, Architecture):
+        encoder, head, features = None, None, histograms(packed)
+    elif isinstance(cell.made_by, Architecture):
         encoder = Encoder.create(cell.made_by, seed=cell.seed)
         features = features_of(encoder, packed, "features")
         splits = (packed.catalog.splits == name for name in ("train", "val"))
         known = (Known(packed.catalog.take(rows), features[rows]) for rows in splits)
-        return Judged(answers_of(features, packed, choose_head(*known).head, attributes))
-    run = train(catalog, cell.made_by, folder)
-    encoder = Encoder.load(run.encoder)
-    curves = run.curves()
+        head = choose_head(*known).head
+    else:
+        run = train(part_of(catalog, cell.share), cell.made_by, folder)
+        encoder, curves = Encoder.load(run.encoder), run.curves()
+        head, features = encoder.head, features_of(encoder, packed, "features")
+    answers = answers_of(features, packed, head, attributes)
+    seen = Seen(features, packed, encoder, head, attributes, curves, cell.vectors)
+    for look in cell.looks:
+        answers |= LOOKS[look](seen)
+    return Judged(answers, *_training(curves))
+
+
+def _training(curves: Sequence[Mapping[str, float]]) -> tuple[float, float]:
+    """How long training took in seconds, and after which share of it the encoder that is kept was made."""
     steps = [entry for entry in curves if "loss" in entry]
+    if not steps:
+        return 0.0, 0.0
     held_out = [(entry["held_out_choice"], -entry["step"]) for entry in curves if "held_out_choice" in entry]
-    kept = -max(held_out)[1] / len(steps)  # of equal ones the first was kept
-    answers = answers_of(features_of(encoder, packed, "features"), packed, encoder.head, attributes)
-    return Judged(answers, sum(entry["seconds"] for entry in steps), kept)
+    return sum(entry["seconds"] for entry in steps), -max(held_out)[1] / len(steps)  # of equal ones the first
 
 
-def _histograms(packed: PackedPhotos) -> np.ndarray:
-    return np.stack([colour_histogram(packed.pixels(row)) for row in range(len(packed))])
+def shown_to(cell: Cell, catalog: Catalog) -> PackedPhotos:
+    """The photos as the cell's network sees them, text cards too: all cells of a study answer the same queries."""
+    prepared = cell.architecture.prepared_by() if cell.architecture else None
+    prepared = replace(prepared, text_cards="keep") if prepared else None
+    return with_split(pack(catalog, stored_size(cell.size), prepared))
+
+
+def part_of(catalog: Catalog, share: float) -> Catalog:
+    """The catalogue with a share of its training products, the same whatever others there are."""
+    if share >= 1:
+        return catalog
+    names = np.array(list(catalog.products))
+    draws = [
+        int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) / 2**64 for name in names.tolist()
+    ]
+    kept = names[np.array(draws) < share]
+    return catalog.take((catalog.splits != "train") | np.isin(catalog.product_ids, kept))
 
 
 def answers_of(
     features: np.ndarray, packed: PackedPhotos, head: Whitening | None, attributes: Sequence[str]
-) -> dict[tuple[str, str], Answers]:
+) -> dict[Kind, Answers]:
     """All figures on `test`, from unit features (N, D) of the photos of all splits."""
     catalog = packed.catalog
     of = {name: catalog.splits == name for name in ("train", "val", "test")}
     test, own = catalog.take(of["test"]), features[of["test"]]
-    found = {}
+    found: dict[Kind, Answers] = {}
     for kind, vectors in ((FEATURES, own), (HEAD, own if head is None else head.vectors(own))):
         result = measure(vectors, test)
         for name in RETRIEVED:

@@ -20,19 +20,10 @@ from natviews.encoders import Encoder, stored_size
 from natviews.evaluation import ranking_quality
 from natviews.files import whole_file
 from natviews.progress import progress
-from natviews.studies.cells import (
-    FEATURES,
-    HEAD,
-    PROBE,
-    PROBED,
-    Answers,
-    Cell,
-    Judged,
-    answers_of,
-    can_be_probed,
-    finish_all,
-)
-from natviews.studies.methods import SIZE, arms
+from natviews.studies.answers import FEATURES, HEAD, PROBE, Answers, Judged
+from natviews.studies.asked import Asked
+from natviews.studies.cells import PROBED, Cell, answers_of, can_be_probed, finish_all
+from natviews.studies.methods import EPOCHS, SIZE, arms
 from natviews.studies.tables import table
 from natviews.training import Known, Recipe, Run, choose_head, features_of, has_natural_views, train
 from natviews.types import NatviewsError
@@ -65,13 +56,8 @@ class Course(Cell):
     """A run all of whose measured encoders are judged; `attributes` are probed. The kinds of its answers are
     steps."""
 
-    attributes: tuple[str, ...] = ()
-
     def probed(self, catalog: Catalog) -> list[str]:
         return list(self.attributes)
-
-    def key(self, catalog: Catalog) -> str:
-        return f"{super().key(catalog)} {', '.join(self.attributes)}"
 
     def judge(self, catalog: Catalog, folder: Path) -> Judged:
         """What `test` says of every encoder that was measured: (step, truth) -> answers."""
@@ -130,7 +116,7 @@ def cells(
     for name in only:
         choose(name, known, "method")
     return [
-        Course(f"{method}, rate {rate:g}", seed, _recipe(known[method], rate, seed, epochs), tuple(attributes))
+        Course(f"{method}, rate {rate:g}", seed, _recipe(known[method], rate, seed, epochs), (), tuple(attributes))
         for method in only or METHODS
         for rate in RATES
         for seed in range(seeds)
@@ -143,22 +129,17 @@ def _recipe(blocks: Mapping[str, Any], rate: float, seed: int, epochs: int) -> R
     return Recipe.of({**blocks, "training": training})
 
 
-def study_label_free(
-    catalog: Catalog,
-    out: Path,
-    *,
-    seeds: int = 3,
-    only: Sequence[str] = (),
-    epochs: int = 25,
-    workers: int = 1,
-    attributes: Sequence[str] = (),
-    command: str = "natviews study label-free",
-) -> Path:
+def study_label_free(catalog: Catalog, out: Path, asked: Asked | None = None) -> Path:
     """Trains every run, `workers` at a time, and writes `label-free.md`, `.csv` and `.json` into `out`.
 
     `attributes` are columns to probe; else those of the generated catalogue that are there. Run again it
-    continues. Raises NatviewsError where an attribute cannot be probed, or a split has no product with two photos.
+    continues. Raises NatviewsError where an attribute cannot be probed, or a split has no product with two photos,
+    or settings are asked for: it has its own.
     """
+    asked = asked or Asked()
+    attributes, epochs = asked.attributes, asked.epochs or EPOCHS
+    if asked.settings:
+        raise NatviewsError("The study of label-free figures has settings of its own; leave --set out.")
     catalog = with_split(pack(catalog, stored_size(SIZE))).catalog
     for split in ("train", "val", "test"):
         if not has_natural_views(catalog.part(split)):
@@ -169,13 +150,13 @@ def study_label_free(
                 f"{name!r} cannot be probed: it must be a column with two values in train and one in val and test."
             )
     probed = attributes or [name for name in PROBED if can_be_probed(catalog, name)]
-    made = cells(catalog, seeds=seeds, only=only, epochs=epochs, attributes=probed)
-    judged, failed = finish_all(made, catalog, out, workers=workers)
+    made = cells(catalog, seeds=asked.seeds, only=asked.only, epochs=epochs, attributes=probed)
+    judged, failed = finish_all(made, catalog, out, workers=asked.workers)
     runs = {f"{cell.row}, seed {cell.seed}": _checkpoints(out / cell.folder, judged[cell]) for cell in judged}
     with progress("ranking"):
         found = findings(list(runs.values()), [*probed, *RETRIEVAL.values()])
     document: dict[str, Any] = {
-        "command": command,
+        "command": asked.command,
         "findings": [asdict(finding) for finding in found],
         "verdicts": {truth: verdict(found, truth) for truth in probed},
         "checkpoints": {name: [one._asdict() for one in run] for name, run in runs.items()},

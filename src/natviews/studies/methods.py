@@ -14,12 +14,15 @@ from natviews.catalog import Catalog, pack, with_split
 from natviews.config import choose
 from natviews.encoders import stored_size
 from natviews.methods import METHODS
-from natviews.studies.cells import PROBED, Cell, Judged, finish_all
+from natviews.studies.answers import Judged
+from natviews.studies.asked import Asked
+from natviews.studies.cells import PROBED, Cell, finish_all
 from natviews.studies.tables import Difference, Study, difference_of, row_of
 from natviews.training import Recipe, has_natural_views
 from natviews.types import NatviewsError
 
 SIZE = 48
+EPOCHS = 25
 BATCH = 64
 ENCODER = {"name": "small", "size": SIZE, "crop": 1.0, "options": {"width": 16}}
 TRANSFORMER = {
@@ -180,37 +183,31 @@ def _untrained(chosen: Sequence[Arm], seeds: int) -> list[Cell]:
     ]
 
 
-def study_methods(
-    catalog: Catalog,
-    out: Path,
-    *,
-    seeds: int = 3,
-    only: Sequence[str] = (),
-    epochs: int = 25,
-    workers: int = 1,
-    attributes: Sequence[str] = (),
-    command: str = "natviews study methods",
-) -> Path:
+def study_methods(catalog: Catalog, out: Path, asked: Asked | None = None) -> Path:
     """Trains and judges every cell, `workers` at a time, and writes `methods.md`, `.csv` and `.json` into `out`.
 
     Run again it continues. Raises NatviewsError where a split has no product with two photos, and where
-    `attributes` are asked for: it has its own.
+    `attributes` or settings are asked for: it has its own.
     """
-    if attributes:
+    asked = asked or Asked()
+    if asked.attributes:
         raise NatviewsError(f"The study of methods probes {' and '.join(PROBED)} alone; leave --attribute out.")
+    if asked.settings:
+        raise NatviewsError("The study of methods has settings of its own; leave --set out.")
+    seeds, epochs = asked.seeds, asked.epochs or EPOCHS
     packed = with_split(pack(catalog, stored_size(SIZE)))
     catalog = packed.catalog
     for split in ("train", "val", "test"):
         if not has_natural_views(catalog.part(split)):
             raise NatviewsError(f"No product of the split {split} has two photos that differ: nothing to compare.")
-    made = cells(catalog, seeds=seeds, only=only, epochs=epochs)
-    judged, failed = finish_all(made, catalog, out, workers=workers)
+    made = cells(catalog, seeds=seeds, only=asked.only, epochs=epochs)
+    judged, failed = finish_all(made, catalog, out, workers=asked.workers)
     of_row: dict[str, dict[int, Judged]] = {}
     for cell, result in judged.items():
         of_row.setdefault(cell.row, {})[cell.seed] = result
     study = Study(
         title="Every method, natural against augmented views",
-        command=command,
+        command=asked.command,
         said=_said(catalog, seeds, epochs),
         rows=[row_of(name, list(of_seed.values())) for name, of_seed in of_row.items()],
         differences=_differences(of_row),

@@ -10,14 +10,12 @@ import numpy as np
 
 from natviews.evaluation import means_with_intervals
 from natviews.files import whole_file
-from natviews.studies.cells import FEATURES, HEAD, PROBE, Answers, Judged
+from natviews.studies.answers import FEATURES, HEAD, PROBE, Answers, Judged, Kind
 from natviews.types import Metric
 
 COLUMNS = ("row", "kind", "name", "value", "low", "high", "lowest", "highest", "seeds", "n")
 SPOKEN = {"recall@1": "Recall@1", "map@r": "MAP@R", "auc": "AUC"}
 DECIDES = "map@r"
-Kind = tuple[str, str]
-"""What is measured: ("features", "map@r"), ("probe", "pattern")."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,9 @@ class Difference:
 
 
 def row_of(name: str, judged: Sequence[Judged]) -> Row:
-    """The row of one or several seeds."""
-    figures = {kind: _figure(name, kind, [seed.answers[kind] for seed in judged]) for kind in judged[0].answers}
+    """The row of one or several seeds, with the figures that all of them have."""
+    shared = [kind for kind in judged[0].answers if all(kind in seed.answers for seed in judged)]
+    figures = {kind: _figure(name, kind, [seed.answers[kind] for seed in judged]) for kind in shared}
     seconds, kept = (float(np.mean([getattr(seed, part) for seed in judged])) for part in ("seconds", "kept"))
     return Row(name, figures, seconds, kept)
 
@@ -124,7 +123,7 @@ class Study:
         with whole_file(out / f"{name}.json") as temporary:
             temporary.write_text(json.dumps(document, indent=2), encoding="utf-8")
         with whole_file(out / f"{name}.csv") as temporary:
-            _write_csv(temporary, self.figures())
+            write_figures(temporary, self.figures())
         with whole_file(out / f"{name}.md") as temporary:
             temporary.write_text(self.page(), encoding="utf-8")
         return out / f"{name}.md"
@@ -156,7 +155,8 @@ class Study:
         return "\n\n".join(parts) + "\n"
 
 
-def _write_csv(path: Path, figures: Sequence[Figure]) -> None:
+def write_figures(path: Path, figures: Sequence[Figure]) -> None:
+    """Writes figures as CSV, the columns COLUMNS."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -176,11 +176,14 @@ def _lines(
     lines = [["", *(SPOKEN.get(name, name) for _, name in wanted)] + (["natural better?"] if decided else [])]
     for row in rows:
         verdict = [row.verdict(decided)] if decided and isinstance(row, Difference) else []
-        lines.append([row.name, *(_said(row.figures, kind, sign) for kind in wanted), *verdict])
+        lines.append([row.name, *(said_figure(row.figures, kind, sign) for kind in wanted), *verdict])
     return lines
 
 
-def _said(figures: Mapping[Kind, Figure], kind: Kind, sign: str) -> str:
+def said_figure(figures: Mapping[Kind, Figure], kind: Kind, sign: str) -> str:
+    """A figure as the tables say it, '' where it was not measured: interval, then lowest and highest seed."""
+    if kind not in figures:
+        return ""
     figure = figures[kind]
     metric = figure.metric
     said = f"{metric.value:{sign}.3f} [{metric.low:{sign}.3f}, {metric.high:{sign}.3f}]"

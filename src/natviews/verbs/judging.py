@@ -6,7 +6,16 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from natviews.verbs.arguments import CatalogPath, Encoding, Out, Seed, command_line, generated, opened, tell
+from natviews.verbs.arguments import (
+    CatalogPath,
+    Encoding,
+    Out,
+    Seed,
+    Settings,
+    command_line,
+    opened,
+    tell,
+)
 
 
 def evaluate(
@@ -134,34 +143,45 @@ def compare(
 
 
 def study(
-    name: Annotated[str, Argument(metavar="STUDY", help="Which study: `methods`, `label-free`.")],
+    name: Annotated[
+        str, Argument(metavar="STUDY", help="Which study: `methods`, `label-free`, `mercari`, `skill`, `sea`.")
+    ],
     catalog: Annotated[Path | None, Argument(metavar="[CATALOG]", help="Else one is generated.")] = None,
     out: Out = Path("study"),
     seeds: Annotated[int, Option(min=1, help="How many seeds everything is trained with.")] = 3,
     only: Annotated[list[str] | None, Option(metavar="METHOD", help="Only this method; may be repeated.")] = None,
     attribute: Annotated[
-        list[str] | None, Option(metavar="COLUMN", help="label-free: probe this column; may be repeated.")
+        list[str] | None, Option(metavar="COLUMN", help="Probe this column; may be repeated.")
     ] = None,
-    epochs: Annotated[int, Option(min=1, help="How long each is trained.")] = 25,
-    products: Annotated[int, Option(min=20, help="How many products to generate.")] = 900,
+    epochs: Annotated[int, Option(min=0, help="How long each is trained; 0: as the study says.")] = 0,
+    products: Annotated[int, Option(min=0, help="How many products to generate; 0: as the study says.")] = 0,
+    vectors: Annotated[int, Option(min=1, help="mercari, sea: how many to search at full scale.")] = 100_000,
+    networks: Annotated[str, Option(help="skill: `shared`, or `own`: each paper's own kind.")] = "shared",
+    weights: Annotated[str | None, Option(help="mercari: what stands for pretrained weights.")] = None,
+    settings: Settings = None,
     workers: Annotated[int, Option(min=1, help="How many are trained at once, each in its process.")] = 1,
     encoding: Encoding = "utf-8",
 ) -> None:
-    """Train and judge every method with natural and with augmented views (`methods`), or see which figure ranks
-    encoders without labels (`label-free`): tables. Run again, it continues."""
+    """Carry out a study, on a generated catalogue or your own: tables, figures, verdicts. Run again, it continues.
+
+    `methods`: every method with natural and with augmented views. `label-free`: which figure ranks encoders
+    without labels. `mercari`, `skill`, `sea`: what these sources claim, and whether it holds.
+    """
     from natviews.config import choose
     from natviews.progress import progress
 
     with progress("loading torch"):
-        from natviews.studies import STUDIES
+        from natviews.studies import STUDIES, Asked
 
-    carry_out = choose(name, STUDIES, "study")
-    drawn = out / f"catalog-{products}" / "catalog.csv"  # it is written last: where it is, the photos are
-    if not (catalog or drawn.exists()):
-        generated(drawn.parent, products=products, seed=0, size=128)
-    photos = opened(catalog or drawn, encoding)
-    trained = {"seeds": seeds, "epochs": epochs, "workers": workers}
-    print(carry_out(photos, out, **trained, only=only or (), attributes=attribute or (), command=command_line()))
+    offered = choose(name, STUDIES, "study")
+    asked = Asked(
+        seeds=seeds, epochs=epochs, only=only or (), workers=workers, attributes=attribute or (),
+        settings=settings or (), networks=networks, weights=weights, vectors=vectors,
+        command=command_line(),
+    )  # fmt: skip
+    count = products or offered.products
+    photos = opened(catalog or offered.draw(out / f"catalog-{count}", count), encoding)
+    print(offered.carry_out(photos, out, asked))
 
 
 def explain(

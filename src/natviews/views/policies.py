@@ -213,14 +213,14 @@ def skill(
     )
 
 
-def skill_weak_colour(*, size: int = 224, locals: int = 8) -> Policy:
+def skill_weak_colour(*, size: int = 224, locals: int = 8, local_area: Range = (0.05, 0.4)) -> Policy:
     """SkiLL's ablation of colour: all three probabilities are 0.1."""
-    return skill(size=size, locals=locals, grey=0.1, jitter=0.1, blur=0.1)
+    return skill(size=size, locals=locals, local_area=local_area, grey=0.1, jitter=0.1, blur=0.1)
 
 
-def skill_no_local(*, size: int = 224, locals: int = 8) -> Policy:
+def skill_no_local(*, size: int = 224, locals: int = 8, local_area: Range = (0.05, 0.4)) -> Policy:
     """SkiLL's ablation of local augmentation: the same for every product type, a flip only."""
-    return replace(skill(size=size, locals=locals), by_type={"": (Flip(p=0.5),)})
+    return replace(skill(size=size, locals=locals, local_area=local_area), by_type={"": (Flip(p=0.5),)})
 
 
 def sea(
