@@ -160,13 +160,16 @@ def test_the_room_does_without_faiss():
     assert done.stdout.startswith("False"), done.stderr
 
 
-def test_it_searches_where_another_library_has_put_its_own_search_in_the_place_of_faisss():
+def test_it_searches_and_joins_where_another_library_has_changed_faisss_methods(tmp_path):
     program = (
         "import faiss.contrib.torch_utils\n"
+        "from pathlib import Path\n"
         "from scattered_vectors import numbered\n"
-        "from natviews.index import ApproximateIndex\n"
-        "photos = numbered(600, width=16)\n"
-        "print((ApproximateIndex(photos, 'hnsw').search(photos.vectors[:3], 1).ids[:, 0] == photos.ids[:3]).all())"
+        "from natviews.index import ApproximateIndex, join\n"
+        "photos = numbered(2500, width=16)\n"
+        f"joined = join(photos, photos, folder=Path({str(tmp_path)!r}))\n"
+        "found = ApproximateIndex(photos, 'hnsw').search(photos.vectors[:3], 1).ids[:, 0]\n"
+        "print((found == photos.ids[:3]).all() and joined.recall > 0.9)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=TESTS)
     assert done.stdout.split() == ["True"], done.stderr

@@ -92,7 +92,8 @@ def test_run_again_it_finds_what_is_there(catalog, ranked, monkeypatch):
     monkeypatch.setattr(study, "MEASURES", MEASURES)
     monkeypatch.setattr(study, "RATES", (1.0, 5.0))
     page = (ranked / "label-free.md").read_text()
-    study_label_free(catalog, ranked, Asked(seeds=1, only=["simclr"], epochs=EPOCHS))
+    asked = Asked(seeds=1, only=["simclr"], epochs=EPOCHS, command="natviews study label-free")
+    study_label_free(catalog, ranked, asked)
     assert (ranked / "label-free.md").read_text() == page
 
 

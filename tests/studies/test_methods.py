@@ -109,7 +109,8 @@ def test_run_again_it_finds_what_is_there_and_starts_no_process(catalog, studied
     before = {path: path.stat().st_mtime_ns for path in (studied / "cells").rglob("*") if path.is_file()}
     page = (studied / "methods.md").read_text()
     monkeypatch.setattr(cells, "ProcessPoolExecutor", None)
-    study_methods(catalog, studied, Asked(seeds=1, only=["simclr", "rotnet"], epochs=1))
+    asked = Asked(seeds=1, only=["simclr", "rotnet"], epochs=1, command="natviews study methods")
+    study_methods(catalog, studied, asked)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (studied / "methods.md").read_text() == page
 

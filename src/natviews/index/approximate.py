@@ -12,7 +12,7 @@ from natviews.config import did_you_mean
 from natviews.index.base import Index, checked_mask, checked_queries, ended
 from natviews.index.exact import nearest
 from natviews.index.files import Kept, read_kept, write_kept
-from natviews.index.forms import FORMS, faiss_module, rows_found
+from natviews.index.forms import FORMS, faiss_module, faisss_own
 from natviews.index.rows import Rows
 from natviews.progress import progress
 from natviews.types import Embeddings, Matches, NatviewsError
@@ -99,7 +99,7 @@ class ApproximateIndex(Index):
         parameters = self._parameters(rows)
         for start in range(0, len(queries), step):
             part = slice(start, start + step)
-            candidates = rows_found(self._faiss, queries[part], wanted, parameters.now)
+            candidates = faisss_own(self._faiss, "search")(queries[part], wanted, params=parameters.now)[1]
             found[part], scores[part] = self._refined(
                 queries[part], candidates, k, None if own is None else own[part]
             )
@@ -180,7 +180,8 @@ class ApproximateIndex(Index):
     def _share_found(self, drawn: np.ndarray, truth: np.ndarray) -> float:
         """Of the truly nearest photos of some rows, the share with as high a score in what FAISS finds."""
         queries, parameters = self._rows.vectors[drawn], self._parameters(self._rows.living)
-        candidates = rows_found(self._faiss, queries, self.form.widening * AT + 16, parameters.now)
+        wanted = self.form.widening * AT + 16
+        candidates = faisss_own(self._faiss, "search")(queries, wanted, params=parameters.now)[1]
         scores = self._refined(queries, candidates, truth.shape[1], drawn)[1]
         return float((scores >= truth[:, -1:] - 1e-6).mean())
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from natviews.index.forms import cells_for, faiss_module, sample
+from natviews.index.forms import cells_for, faiss_module, faisss_own, sample
 from natviews.progress import Advance
 
 DIRECTIONS = 80
@@ -106,7 +106,8 @@ class Shard:
 
     def _ranks(self, vectors: np.ndarray, cells: np.ndarray) -> np.ndarray:
         """(Q,) the visit at which each vector comes to its cell of `cells`, from 0."""
-        scores = (vectors @ self._directions) @ self._centres.reconstruct_n(0, self._centres.ntotal).T
+        centres = faisss_own(self._centres, "reconstruct_n")(0, self._centres.ntotal)
+        scores = (vectors @ self._directions) @ centres.T
         return (scores > np.take_along_axis(scores, cells[:, None], axis=1)).sum(axis=1)
 
     def _true_rows(self, queries: np.ndarray, k: int, own: np.ndarray) -> np.ndarray:

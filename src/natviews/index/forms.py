@@ -56,11 +56,10 @@ def faiss_module() -> Any:
     return faiss
 
 
-def rows_found(index: Any, queries: np.ndarray, k: int, parameters: Any) -> np.ndarray:
-    """(Q, k) the rows that a FAISS index finds. Where some library has loaded `faiss.contrib.torch_utils`, FAISS's
-    own search, which takes parameters, has another name."""
-    search = getattr(index, "search_numpy", index.search)
-    return search(queries, k, params=parameters)[1]
+def faisss_own(index: Any, method: str) -> Any:
+    """A method of a FAISS index as FAISS has it: where some library has loaded `faiss.contrib.torch_utils`, it has
+    another name, and what stands in its place takes no parameters and returns tensors."""
+    return getattr(index, f"{method}_numpy", None) or getattr(index, method)
 
 
 def threads() -> int:

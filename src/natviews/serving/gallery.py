@@ -93,7 +93,7 @@ class Snapshot:
 
     def changed(self, embeddings: Embeddings, known: pa.Table, version: int) -> "Snapshot":
         """With photos taken in, replacing those of the same ids. `known` has all columns."""
-        keep = np.array([photo not in set(embeddings.ids.tolist()) for photo in self.fresh.embeddings.ids], bool)
+        keep = ~np.isin(self.fresh.embeddings.ids, embeddings.ids)
         joined = _joined(self.fresh.embeddings.take(keep), embeddings)
         table = pa.concat_tables([self.fresh.known.filter(pa.array(keep)), known.cast(self.fresh.known.schema)])
         gone = self.gone | {photo for photo in embeddings.ids.tolist() if photo in self.main.row_of}
@@ -101,7 +101,7 @@ class Snapshot:
 
     def deleted(self, ids: Sequence[str], version: int) -> "Snapshot":
         """Without some photos."""
-        keep = np.array([photo not in set(ids) for photo in self.fresh.embeddings.ids], bool)
+        keep = ~np.isin(self.fresh.embeddings.ids, np.array(list(ids), str))
         fresh = Part(self.fresh.embeddings.take(keep), self.fresh.known.filter(pa.array(keep)))
         return self._without(self.gone | {photo for photo in ids if photo in self.main.row_of}, fresh, version)
 
