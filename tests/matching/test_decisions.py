@@ -20,6 +20,7 @@ from natviews.matching import (
     same_item_groups,
     user_profile,
 )
+from natviews.matching import groups as groups_module
 from natviews.matching.gaps import GAPS, OPPORTUNITIES, demand_of
 from natviews.matching.groups import first_from_second
 from natviews.matching.prices import PRICES, robust_z
@@ -118,6 +119,16 @@ def test_demand_needs_no_column_and_a_missing_value_is_the_middle(shops):
     some = np.where(shops.theirs.product == 0, "", np.where(shops.theirs.product == 1, "99", "5"))
     demand = demand_of(with_column(shops.theirs, "sales", some))
     assert demand[0] == 0.5 and demand[1] == demand.max() > 0.9
+
+
+def test_a_crowd_with_one_placeholder_for_a_photo_is_cut_and_nobody_is_lost(side_of_items, monkeypatch):
+    monkeypatch.setattr(groups_module, "LARGEST", 5)
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(60, 48))
+    crowd = [*range(1, 60), *[0] * 11]
+    side, ids = side_of_items("shop", "p", crowd, centres, rng, noise=0, photos=(1, 1))
+    grouped = same_item_groups(side, 0.9, scoring=PHOTOS_ALONE).table.column("product").to_pylist()
+    assert sorted(grouped) == sorted(product for product, item in ids.items() if item == 0)
 
 
 def test_groups_are_not_chained_and_name_their_weakest_link(side_of_items):

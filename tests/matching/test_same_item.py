@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from natviews.index import ApproximateIndex, approximate, choosing
 from natviews.matching import (
     Choosing,
     Labels,
@@ -223,3 +224,17 @@ def test_a_rehearsal_on_halves_finds_products_again(shops):
     accepted = np.array(table["accepted"])
     assert right[accepted].mean() >= 0.9 and accepted.sum() > 100
     assert all(query != match for query, match in zip(table["query"], table["match"], strict=True))
+
+
+def test_a_side_of_very_many_photos_is_searched_by_an_approximate_index(shops, monkeypatch):
+    exact = match_sides(shops.ours, shops.theirs).table
+    monkeypatch.setattr(choosing, "EXACT_UP_TO", 100)
+    monkeypatch.setattr(approximate, "SCANNED", 20)
+    sides = [dataclasses.replace(side) for side in (shops.ours, shops.theirs)]  # which keep no index yet
+    table = match_sides(*sides).table
+    assert all(isinstance(side.index, ApproximateIndex) for side in sides)
+    found, expected = (
+        set(zip(*(t[name].to_pylist() for name in ("query_product", "match_product")), strict=True))
+        for t in (table, exact)
+    )
+    assert len(found & expected) > 0.95 * len(expected) > 0 and len(found - expected) <= 0.05 * len(expected)

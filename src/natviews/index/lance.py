@@ -91,8 +91,7 @@ class Store(Index):
         except (OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
             raise NatviewsError(f"{self.path} is damaged: {_said(error)}; make the store again.") from None
         self._heads = [f.name for f in schema if pa.types.is_fixed_size_list(f.type)]
-        for name in ("_ids",):
-            self.__dict__.pop(name, None)
+        self.__dict__.pop("_ids", None)
 
     def _latest(self) -> Any:
         return _lancedb().connect(self.path).open_table(TABLE)

@@ -67,8 +67,7 @@ def _number(text: str) -> float:
 
 KINDS: dict[str, Read] = {"category": _category, "tags": _tags, "words": _words, "band": _band}
 """How a column is read: one value; several, parted by comma, semicolon or bar; the words of free text; or a
-number,
-as one of five bands with as many products in each."""
+number, as one of five bands with as many products in each."""
 SEVERAL = ("tags", "words")
 
 

@@ -83,8 +83,7 @@ class Mixture:
     """How two catalogues' likeliest pairs are made up: a `share` of the queries has a match.
 
     `match_shift` and `wrong_shift` say by how much lower true and wrong pairs score between the two catalogues
-    than
-    within one: another camera makes both less alike.
+    than within one: another camera makes both less alike.
     """
 
     share: float

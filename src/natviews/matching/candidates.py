@@ -5,7 +5,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from natviews.index import ExactIndex
 from natviews.matching.side import Side
 from natviews.progress import progress
 
@@ -99,13 +98,12 @@ def candidates(
     rows = queries.photo_rows[asking[queries.product[queries.photo_rows]]]
     parts = [np.empty((3, 0))]
     if len(rows) and len(gallery):
-        index = ExactIndex(gallery.embeddings)
         place = _places(gallery.embeddings.ids)
         k = min(PHOTOS + (int(gallery.counts.max()) if same else 0), len(gallery.embeddings))
         with progress("searching photos", len(rows)) as advance:
             for start in range(0, len(rows), CHUNK_PHOTOS):
                 chunk = rows[start : start + CHUNK_PHOTOS]
-                found = index.search(queries.embeddings.vectors[chunk], k)
+                found = gallery.index.search(queries.embeddings.vectors[chunk], k)
                 parts.append(_product_pairs(queries.product[chunk], found.ids, found.scores, place, gallery, same))
                 advance(len(chunk))
     query, match = _likeliest(np.concatenate(parts, axis=1))

@@ -40,9 +40,8 @@ def colourway_pairs(side: Side, *, share: float = SHARE) -> Decision:
     The same design: the design head's cosine (or the one head's, where there is no column `design`) is what a
     `share` of held-out products' own halves reach. Another colour: the attribute `colour` differs where the
     catalogue has it; else, with two heads, the identity head's cosine is below what a share 0.95 of halves
-    reach; else
-    histograms of the two most similar photos differ. `by` says which it was. No precision is promised: which
-    products share a design nobody has said.
+    reach; else histograms of the two most similar photos differ. `by` says which it was. No precision is
+    promised: which products share a design nobody has said.
     """
     design = _design_side(side)
     found = candidates(design, design, how="set")

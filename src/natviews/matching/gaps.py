@@ -103,11 +103,9 @@ def opportunities(comparison: Comparison, recall: float = 0.95) -> Decision:
 
     `demand` (0 to 1) is the mean of a product's rank, among all of theirs, in each of `sales`, `sellers` and
     `growth` that the catalogue has (a missing value counts as the middle); without any of them the order is
-    that of
-    `gap_items`. `price_band` is the third of their type's prices it lies in, `ours_in_band` how many of our
-    products
-    of that type lie between the same prices, `ours_near` how many of ours are among its likeliest candidates at
-    half the way to a match.
+    that of `gap_items`. `price_band` is the third of their type's prices it lies in, `ours_in_band` how many of
+    our products of that type lie between the same prices, `ours_near` how many of ours are among its likeliest
+    candidates at half the way to a match.
     """
     gaps = gap_items(comparison, recall)
     theirs, ours = comparison.ours, comparison.theirs

@@ -1,5 +1,6 @@
 """Listings of one catalogue that show the same item, and photos that turn up in a second listing."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,10 +52,10 @@ def same_item_groups(side: Side, precision: float = 0.95, *, scoring: Scoring | 
     """Groups of listings that all show the same item; a row for each product in one, columns as `GROUPS` says.
 
     Complete linkage: every pair in a group reaches the threshold, so nothing is chained, and `weakest` is the
-    least
-    score within it. The threshold promises that of the linked listings a share `precision` is linked rightly. How
-    often wrong ones reach a score is told by held-out products' *second* candidates: an item listed twice has its
-    other listing first, and with a rate of L wrong ones a product the second is there with 1 - exp(-L) (1 + L).
+    least score within it. The threshold promises that of the linked listings a share `precision` is linked
+    rightly. How often wrong ones reach a score is told by held-out products' *second* candidates: an item
+    listed twice has its other listing first, and with a rate of L wrong ones a product the second is there with
+    1 - exp(-L) (1 + L).
     """
     scoring = scoring or Scoring(titles=NO_TITLES)
     found, usual = find_within(side, scoring)
@@ -146,7 +147,8 @@ def _groups(linked: _Linked, links: Candidates) -> list[_Group]:
 
 
 def _crowds(products: int, links: Candidates) -> list[np.ndarray]:
-    """The products that hang together by links, each crowd's numbers; none is larger than `LARGEST`."""
+    """The products that hang together by links, each crowd's numbers; none is larger than `LARGEST`. A crowd whose
+    links are all alike, such as listings with one placeholder for a photo, is cut."""
     crowds: list[np.ndarray] = []
     waiting = [links]
     while waiting:
@@ -162,7 +164,7 @@ def _crowds(products: int, links: Candidates) -> list[np.ndarray]:
             if len(members) > LARGEST and np.ptp(score) > 0:
                 waiting.append(some.take(rows[score > np.median(score)]))
             else:
-                crowds.append(members[:LARGEST])
+                crowds += np.array_split(members, math.ceil(len(members) / LARGEST))
     return crowds
 
 

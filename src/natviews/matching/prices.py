@@ -49,9 +49,8 @@ def price_comparison(matches: Decision, ours: Side, theirs: Side, *, history: Hi
     """The accepted matches with both prices, the dearest of ours (by ratio) first; columns as `PRICES` says.
 
     `difference` is ours - theirs, `ratio` ours / theirs, `robust_z` how far the logarithm of the ratio lies
-    from the
-    median of all, in robust standard deviations. Matches of which a price is missing or not positive come last,
-    without figures. Raises NatviewsError where a side has no column `price`.
+    from the median of all, in robust standard deviations. Matches of which a price is missing or not positive
+    come last, without figures. Raises NatviewsError where a side has no column `price`.
     """
     for side in (ours, theirs):
         if not side.has("price"):

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from natviews.index import ExactIndex
 from natviews.matching.decision import table_of
 from natviews.matching.side import Side
 from natviews.types import NatviewsError
@@ -46,9 +45,8 @@ def user_profile(side: Side, liked: Sequence[str], *, medoids: int = 3, k: int =
     chosen.sort(key=lambda entry: (-entry[0], entry[1]))
     columns: dict[str, list] = {name: [] for name in PROFILE.names}
     allowed = ~np.isin(side.product, numbers)
-    index = ExactIndex(side.embeddings)
     for count, medoid in chosen:
-        found = index.search(means[medoid : medoid + 1], k * int(side.counts.max()), where=allowed)
+        found = side.index.search(means[medoid : medoid + 1], k * int(side.counts.max()), where=allowed)
         best: dict[str, float] = {}
         owner = dict(zip(side.embeddings.ids.tolist(), side.embeddings.product_ids.tolist(), strict=True))
         for photo, score in zip(found.ids[0].tolist(), found.scores[0].tolist(), strict=True):

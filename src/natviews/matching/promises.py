@@ -92,12 +92,11 @@ def precision_without_labels(
     """The lowest score from which a precision is promised, from how often held-out products find a wrong one.
 
     `accepted` (A,) are the scores of the pairs a decision would take, of `asked` products. `wrong` says how
-    many of
-    `n` held-out products, which have nothing to find, would find a pair at or above some scores (T,); one of them
-    stands for `scale` in this gallery. Had none of ours a match, as many of `asked` would be wrong; the number is
-    bounded by the negative binomial prediction for a Poisson count, and the promise is about the pairs of this
-    very
-    comparison. Tested in fixed sequences from strict to loose. No share of matches is assumed.
+    many of `n` held-out products, which have nothing to find, would find a pair at or above some scores (T,);
+    one of them stands for `scale` in this gallery. Had none of ours a match, as many of `asked` would be wrong;
+    the number is bounded by the negative binomial prediction for a Poisson count, and the promise is about the
+    pairs of this very comparison. Tested in fixed sequences from strict to loose. No share of matches is
+    assumed.
     """
     _check_target(target)
     scores = -np.sort(-accepted)

@@ -18,8 +18,7 @@ from natviews.types import NatviewsError
 
 Rule = Literal["mutual", "one-to-one", "best"]
 """Which pairs may be taken: each other's likeliest; one of theirs to one of ours, the likeliest pairs first; or
-the
-likeliest of theirs for each of ours, whoever else has it."""
+the likeliest of theirs for each of ours, whoever else has it."""
 
 MATCHES = pa.schema(
     {
@@ -43,10 +42,9 @@ MATCHES = pa.schema(
 
 @dataclass(frozen=True)
 class Choosing:
-    """How pairs are chosen: the `precision` to promise, the `rule`, whether the share of wrong ones is bounded on
-    average by conformal selection instead, and how many candidates of each product are listed (`ranks` above 1:
-    also
-    what was not accepted, to be judged).
+    """How pairs are chosen: the `precision` to promise, the `rule`, whether the share of wrong ones is bounded
+    on average by conformal selection instead, and how many candidates of each product are listed (`ranks` above
+    1: also what was not accepted, to be judged).
     """
 
     precision: float = 0.95

@@ -14,6 +14,8 @@ from natviews.types import NatviewsError
 
 LETTERS = "letters"
 NO_TITLES = "none"
+FEWEST = 20
+"""Pairs on either side without which nothing is learnt of titles."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,3 @@ def learn_fusion(sure: np.ndarray, wrong: np.ndarray, photo_slope: float) -> Fus
     model = LogisticRegression(class_weight="balanced").fit(np.concatenate([sure, wrong])[:, None], labels)
     slope = float(model.coef_[0, 0])
     return Fusion(slope, float(model.intercept_[0]), photo_slope, sure) if slope > 0 else None
-
-
-FEWEST = 20
-"""Pairs on either side without which nothing is learnt of titles."""

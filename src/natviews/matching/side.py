@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from natviews.catalog import Catalog, write_quarantine
-from natviews.index import Store, read_embeddings, stored_embeddings, stored_photos
+from natviews.index import Index, Store, index_for, read_embeddings, stored_embeddings, stored_photos
 from natviews.types import Embeddings, NatviewsError
 
 HELD_OUT = 0.25
@@ -69,6 +69,11 @@ class Side:
         sums = np.zeros((len(self.products), self.embeddings.vectors.shape[1]), np.float32)
         np.add.at(sums, self.product, self.embeddings.vectors)
         return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+
+    @cached_property
+    def index(self) -> Index:
+        """What finds its photos: exact, or an approximate one where there are very many."""
+        return index_for(self.embeddings)
 
     def has(self, column: str) -> bool:
         """Whether the catalogue has such a column."""

@@ -60,7 +60,7 @@ def match(
     choosing = Choosing(precision, cast(Any, rule), conformal, ranks)  # refused before anything long
     judged = read_labels(labels) if labels else None
     sides = _sides(ours, theirs, (catalog, their_catalog), encoder, out, encoding, unseen)
-    _tell(match_sides(*sides, scoring, choosing, labels=judged), out)
+    tell_decision(match_sides(*sides, scoring, choosing, labels=judged), out)
 
 
 def prices(
@@ -85,7 +85,7 @@ def prices(
     judged, past = read_labels(labels) if labels else None, read_history(history) if history else None
     sides = _sides(ours, theirs, (catalog, their_catalog), encoder, out, encoding, unseen)
     matches = match_sides(*sides, Scoring(titles=titles), Choosing(precision), labels=judged)
-    _tell(price_comparison(matches, *sides, history=past), out)
+    tell_decision(price_comparison(matches, *sides, history=past), out)
 
 
 def gaps(
@@ -104,7 +104,7 @@ def gaps(
     from natviews.matching import gap_items
 
     sides = _sides(ours, theirs, (catalog, their_catalog), encoder, out, encoding, unseen)
-    _tell(gap_items(_asked_by_them(*sides, titles), recall), out)
+    tell_decision(gap_items(_asked_by_them(*sides, titles), recall), out)
 
 
 def opportunities(
@@ -123,7 +123,7 @@ def opportunities(
     from natviews.matching import opportunities as ranked
 
     sides = _sides(ours, theirs, (catalog, their_catalog), encoder, out, encoding, unseen)
-    _tell(ranked(_asked_by_them(*sides, titles), recall), out)
+    tell_decision(ranked(_asked_by_them(*sides, titles), recall), out)
 
 
 def groups(
@@ -139,8 +139,8 @@ def groups(
     from natviews.matching import copied_photos, same_item_groups
 
     opened = _side(side, catalog, encoder, out, encoding, unseen)
-    _tell(copied_photos(opened), out.with_name(f"{out.stem}-copies.parquet"))
-    _tell(same_item_groups(opened, precision), out)
+    tell_decision(copied_photos(opened), out.with_name(f"{out.stem}-copies.parquet"))
+    tell_decision(same_item_groups(opened, precision), out)
 
 
 def colourways(
@@ -155,7 +155,7 @@ def colourways(
     """Find products that are one design in other colours (Parquet and CSV)."""
     from natviews.matching import colourway_pairs
 
-    _tell(colourway_pairs(_side(side, catalog, encoder, out, encoding, unseen), share=share), out)
+    tell_decision(colourway_pairs(_side(side, catalog, encoder, out, encoding, unseen), share=share), out)
 
 
 def attributes(
@@ -173,10 +173,10 @@ def attributes(
     from natviews.matching import inferred_attributes
 
     opened = _side(side, catalog, encoder, out, encoding, unseen)
-    _tell(inferred_attributes(opened, columns, kind=kind, precision=precision), out)
+    tell_decision(inferred_attributes(opened, columns, kind=kind, precision=precision), out)
 
 
-def _tell(decision: "Decision", out: Path) -> None:
+def tell_decision(decision: "Decision", out: Path) -> None:
     """Writes a decision and says what it says; the last line is what a merchandiser wants to know."""
     from natviews.matching import write_decision
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from natviews.verbs.arguments import Out, Seed, generated
+from natviews.verbs.deciding import tell_decision
 from natviews.verbs.encoders import embed, train
 from natviews.verbs.finding import index
 from natviews.verbs.judging import evaluate
@@ -25,11 +26,11 @@ def demo(
 
     import numpy as np
 
-    from natviews.matching import Choosing, match_halves, open_side, write_decision
+    from natviews.matching import Choosing, match_halves, open_side
 
     side = open_side(out / "embeddings.parquet")
     unseen = side.take(np.isin(side.text("split"), ("val", "test"))[side.product])
-    write_decision(match_halves(unseen, Choosing(precision=0.9, ranks=5)), out / "matches.parquet")
+    tell_decision(match_halves(unseen, Choosing(precision=0.9, ranks=5)), out / "matches.parquet")
     evaluate(out / "embeddings.parquet", catalog, out=out)
     if serve:
         index(out / "embeddings.parquet", catalog, out=str(out / "store"))
