@@ -122,7 +122,7 @@ def test_columns_that_are_not_given_are_kept(gallery):
     rng = np.random.default_rng(3)
     gallery.upsert(embeddings(rng, ["i0"], ["p0"]), pa.table({"id": ["i0"]})).result(20)
     part, row = gallery.snapshot.place("i0")
-    assert part is gallery.snapshot.fresh and part.facts(row) == {"colour": "red"}
+    assert part is gallery.snapshot.fresh and part.facts([row]) == [{"colour": "red"}]
 
 
 def test_a_parquet_is_read_and_never_written(tmp_path):

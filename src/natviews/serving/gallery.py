@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from natviews.index import Store, open_index, stored_embeddings, stored_photos
 from natviews.serving.batching import Batcher
-from natviews.serving.parts import Part, empty_part
+from natviews.serving.parts import Part, empty_part, facts_of
 from natviews.types import Embeddings, NatviewsError
 
 LOOKED_EVERY = 0.5
@@ -147,9 +147,10 @@ def search(snapshot: Snapshot, query: Query) -> list[Neighbour]:
             _offer(part, query, where, wanted, best)
     best.pop(query.without, None)
     ranked = sorted(best.items(), key=lambda held: (-held[1][0], held[0]))[: query.k]
+    facts = facts_of([(part, row) for _, (_, part, row) in ranked])
     return [
-        Neighbour(product, str(part.embeddings.ids[row]), score, part.facts(row))
-        for product, (score, part, row) in ranked
+        Neighbour(product, str(part.embeddings.ids[row]), score, known)
+        for (product, (score, part, row)), known in zip(ranked, facts, strict=True)
     ]
 
 

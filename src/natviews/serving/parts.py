@@ -21,7 +21,7 @@ class Part:
     """
 
     def __init__(self, embeddings: Embeddings, known: pa.Table, *, large: bool = False) -> None:
-        self.embeddings, self.known = embeddings, known
+        self.embeddings, self.known = embeddings, known.combine_chunks()  # to take rows from pieces is slow
         make = index_for if large else ExactIndex
         self._item: Index = make(Embeddings(*_plain(embeddings)))
         self._design: Index | None = None
@@ -63,14 +63,26 @@ class Part:
         """(N,) bool: the photos that fulfil all conditions; None where there are none."""
         return allowed(self.known, conditions)
 
-    def facts(self, row: int) -> dict[str, str]:
-        """What is known of a photo beside its ids, without what is not."""
-        held = self.known.slice(row, 1).to_pylist()[0]
-        return {
-            name: str(value)
-            for name, value in held.items()
-            if name not in ("id", "product_id") and value not in (None, "")
-        }
+    def facts(self, rows: Sequence[int]) -> list[dict[str, str]]:
+        """What is known of each of some photos beside its ids, without what is missing."""
+        return [
+            {
+                name: str(value)
+                for name, value in held.items()
+                if name not in ("id", "product_id") and value not in (None, "")
+            }
+            for held in self.known.take(pa.array(rows, pa.int64())).to_pylist()
+        ]
+
+
+def facts_of(places: "Sequence[tuple[Part, int]]") -> list[dict[str, str]]:
+    """What is known of photos that lie in several parts, in their order; each part is read once."""
+    told: list[dict[str, str]] = [{}] * len(places)
+    for part in {part for part, _ in places}:
+        here = [number for number, (held_by, _) in enumerate(places) if held_by is part]
+        for number, facts in zip(here, part.facts([places[number][1] for number in here]), strict=True):
+            told[number] = facts
+    return told
 
 
 def _plain(embeddings: Embeddings) -> tuple:

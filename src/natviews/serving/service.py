@@ -1,6 +1,7 @@
 """Everything behind the addresses: one object for each server, made before it answers and closed after."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,14 @@ import pyarrow as pa
 
 from natviews.catalog import BadPhoto
 from natviews.config import did_you_mean
+from natviews.index.forms import threads
 from natviews.serving.answers import Answers
 from natviews.serving.describing import Described, Describer
 from natviews.serving.gallery import ASKING, Gallery, Neighbour, Query, open_gallery, search
 from natviews.serving.knowing import Worth
 from natviews.serving.map import Maps
 from natviews.serving.observing import Figures
-from natviews.serving.parts import DESIGN
+from natviews.serving.parts import DESIGN, Part, facts_of
 from natviews.serving.pictures import KEPT, Pictures
 from natviews.serving.reviewing import Pair, Review, listed_pairs
 from natviews.serving.settings import Settings
@@ -65,6 +67,7 @@ class Service:
         self.maps = Maps(self.gallery.snapshot)
         self.answers = Answers(settings.folder / "answers.jsonl")
         self._review: tuple[object, Review] | None = None
+        self._cores = threading.BoundedSemaphore(settings.threads or threads())
         figures.photos.set_function(lambda: len(self.gallery.snapshot))
 
     @property
@@ -103,14 +106,15 @@ class Service:
 
     def _search(self, vectors: np.ndarray, asked: Asked, without: str = "") -> list[Neighbour]:
         query = Query(vectors, asked.k, asked.conditions, asked.design, without)
-        return search(self.gallery.snapshot, query)
+        with self._cores:  # more searches at once than cores only wait for each other, and for Python's lock
+            return search(self.gallery.snapshot, query)
 
     def product(self, product_id: str) -> list[Listed]:
         """A product's photos. Raises Absent where it is not there."""
         places = self.gallery.snapshot.photos_of(product_id)
         if not places:
             raise Absent(f"There is no product {product_id!r} in the store.")
-        return [Listed(product_id, str(part.embeddings.ids[row]), part.facts(row)) for part, row in places]
+        return _listed(places)
 
     def named(self, text: str, start: int, count: int) -> tuple[list[Listed], int]:
         """Products whose title or id holds the words of `text`, those with most of them first, and how many do."""
@@ -124,11 +128,7 @@ class Service:
             found += [(-int(hits[row]), number, int(rows[row])) for row in kept.tolist()]
         found.sort()
         shown = [(parts[number][0], row) for _, number, row in found[start : start + count]]
-        listed = [
-            Listed(str(part.embeddings.product_ids[row]), str(part.embeddings.ids[row]), part.facts(row))
-            for part, row in shown
-        ]
-        return listed, len(found)
+        return _listed(shown), len(found)
 
     async def upsert(self, photo: str, product_id: str, data: bytes, facts: dict[str, str]) -> None:
         """Takes a photo in; returns when it is safely in the store. Raises NatviewsError."""
@@ -165,10 +165,10 @@ class Service:
         rows = main.first_rows
         if len(rows) > REVIEWED:
             rows = np.random.default_rng(0).choice(rows, REVIEWED, replace=False)
-        for row in rows.tolist():
+        for row, facts in zip(rows.tolist(), main.facts(rows.tolist()), strict=True):
             own, photo = (str(held[row]) for held in (main.embeddings.product_ids, main.embeddings.ids))
             for other in self._search(main.vectors([row], design=False), Asked(k=1), own):
-                titles = main.facts(row).get("title", ""), other.facts.get("title", "")
+                titles = facts.get("title", ""), other.facts.get("title", "")
                 pair = Pair(own, other.product_id, photo, other.photo, other.score, *titles)
                 pairs.setdefault(frozenset((own, other.product_id)), pair)
         return list(pairs.values())
@@ -178,6 +178,13 @@ class Service:
         self.describer.close()
         self.gallery.close()
         self.decoders.close()
+
+
+def _listed(places: Sequence[tuple[Part, int]]) -> list[Listed]:
+    return [
+        Listed(str(part.embeddings.product_ids[row]), str(part.embeddings.ids[row]), facts)
+        for (part, row), facts in zip(places, facts_of(places), strict=True)
+    ]
 
 
 def _hits(known: pa.Table, words: list[str]) -> np.ndarray:

@@ -134,7 +134,7 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
     """
     height, width = out.shape
     tall, broad = level.shape
-    pixels = level.ravel()
+    pixels, canvas = level.ravel(), out.ravel()
     room = (width + WIDE - 1) // WIDE * WIDE
     place, x_share, y_share = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     upper, lower = np.zeros(room, np.uint64), np.zeros(room, np.uint64)
@@ -147,13 +147,11 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
     for y in range(height):
         row = out[y]
         first, behind = _span(y, edges, known, width)
+        count = behind - first
         if undermost:
             # What will be covered wholly needs no ground.
-            for x in range(first if whole else width):
+            for x in range(first if whole and count > 0 else width):
                 row[x] = ground
-            for x in range(max(first, behind), width):
-                row[x] = ground
-        count = behind - first
         if count <= 0:
             continue
         wide = (count + WIDE - 1) // WIDE * WIDE  # a few pixels too many are cheaper than an odd number
@@ -162,13 +160,23 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
             p = np.int64(place[x])
             upper[x] = _pair(pixels, p)
             lower[x] = _pair(pixels, p + broad)
+        begin = y * width + first
+        if undermost and whole and begin + wide <= len(canvas):
+            # Straight to their place: those too many are painted over, by the ground here or with the next rows.
+            _bilinear(upper, lower, x_share, y_share, wide, canvas[begin:])
+            for x in range(behind, width):
+                row[x] = ground
+            continue
         _bilinear(upper, lower, x_share, y_share, wide, sampled)
         seen = row[first:behind]
-        if whole:
-            for x in range(count):
-                seen[x] = sampled[x]
-        else:
+        if not whole:
             _over(sampled, opacity, by_alpha, seen)
+            continue
+        for x in range(count):
+            seen[x] = sampled[x]
+        if undermost:
+            for x in range(behind, width):
+                row[x] = ground
 
 
 @compiled
