@@ -57,11 +57,14 @@ def truth(store, query):
 
 def check(gallery, rng):
     store = Store(gallery.place)
+    photos = store.photos()
+    colour = dict(zip(photos.column("id").to_pylist(), photos.column("colour").to_pylist(), strict=True))
     for design in (False, True):
         for conditions, without in (((), ""), (("colour=red",), ""), ((), "p3"), (("colour=green",), "p1")):
             query = Query(unit(rng, 2), 7, conditions, design, without)
             found, wanted = search(gallery.snapshot, query), truth(store, query)
             assert [one.product_id for one in found] == [name for name, _ in wanted]
+            assert [one.facts for one in found] == [{"colour": colour[one.photo]} for one in found]
             np.testing.assert_allclose([one.score for one in found], [score for _, score in wanted], atol=1e-5)
     assert len(gallery.snapshot) == len(store)
 
