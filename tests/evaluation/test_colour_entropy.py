@@ -67,6 +67,22 @@ def test_one_cluster_knows_nothing_and_one_colour_has_no_entropy():
     assert found["colour_entropy"] == 0 and "colour_entropy_normalised" not in found
 
 
+def test_a_photos_value_says_how_the_figure_moves_when_the_photo_comes_once_more():
+    rng = np.random.default_rng(5)
+    clusters = np.repeat([0, 1, 2], [25, 40, 95])
+    colours = np.where(rng.random(160) < 0.7, clusters, rng.integers(0, 4, 160))
+    copies = 200
+    many = np.repeat(np.arange(160), copies)
+    values = label_figures(clusters, attributes(colours))
+    for photo in (0, 30, 120):
+        before, after = (
+            figures(clusters[rows], attributes(colours[rows])) for rows in (many, np.append(many, photo))
+        )
+        for name in set(values) - {"colour_entropy_corrected", "style_purity"}:  # one knows n, one jumps
+            moved = (after[name] - before[name]) * len(many)
+            assert moved == pytest.approx(values[name][photo] - values[name].mean(), abs=2e-2), name
+
+
 def test_where_no_cluster_is_large_enough_the_mean_over_clusters_is_left_out():
     found = figures(np.arange(60) // 6, attributes(np.arange(60) % 3))
     assert "colour_entropy" not in found and "colour_entropy_weighted" in found
