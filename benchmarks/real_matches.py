@@ -1,14 +1,15 @@
 """Precision promised and kept on real photos: buyers' photos as one side, sellers' as the other.
 
-    python benchmarks/real_matches.py SHOPS.csv WEIGHTS.safetensors OUT [SHOP]
+    python benchmarks/real_matches.py SHOPS.csv WEIGHTS.safetensors OUT [--shop instamart] [--epochs 14]
 
-A frozen MobileNetV2 with a natural-view head fitted on the training listings of the *other* shops, so that
-SHOP (instamart) is wholly unseen. Sellers' photos ask (`source_guess` listing), buyers' (`buyer`) are found; the
-guess is wrong for one photo in eight or so. A pair is right where it is of one product, or of one group of
-near-identical products. Writes OUT/real_matches.md.
+The photos of SHOP are described by an encoder that has seen the training listings of the *other* shops only, so
+that SHOP is wholly unseen: the frozen MobileNetV2 with a natural-view head fitted on them, or with `--epochs` the
+recipe `natural` trained on them for so long. Sellers' photos ask (`source_guess` listing), buyers' (`buyer`) are
+found; the guess is wrong for one photo in eight or so. A pair is right where it is of one product, or of one group
+of near-identical products. Writes OUT/real_matches.md.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,14 @@ from natviews.encoders.head import Whitening
 from natviews.files import whole_file
 from natviews.index import read_embeddings
 from natviews.matching import Choosing, Scoring, Side, compare, gap_items, same_items, side_of
+from natviews.training import Recipe, train
 from natviews.types import Embeddings
 
 TARGETS = (0.95, 0.9, 0.8)
 
 
-def sides_of(shops: Path, weights: Path, out: Path, shop: str) -> tuple[Side, Side]:
-    """Sellers' and buyers' photos of a shop."""
+def frozen_vectors(shops: Path, weights: Path, out: Path, shop: str) -> Embeddings:
+    """All shops through the pretrained network and a head that knows the other shops."""
     catalog, half = Catalog.open(shops), (0.5, 0.5, 0.5)
     architecture = Architecture(
         name="mobilenetv2_100", size=224, mean=half, std=half, features="stages", options={"pad_type": "same"}
@@ -34,19 +36,42 @@ def sides_of(shops: Path, weights: Path, out: Path, shop: str) -> tuple[Side, Si
     if not (out / "shops_frozen.parquet").exists():
         embed_catalog(Encoder.create(architecture, weights=weights), catalog, out / "shops_frozen.parquet")
     frozen = read_embeddings(out / "shops_frozen.parquet")
-    own = np.isin(frozen.ids, catalog.take(catalog.column("shop") == shop).ids)
-    learn = np.isin(frozen.ids, catalog.part("train").ids) & ~own
+    others = catalog.take((catalog.column("shop") != shop) & (catalog.splits == "train"))
+    learn = np.isin(frozen.ids, others.ids)
     head = Whitening.fit(frozen.vectors[learn], frozen.product_ids[learn], shrinkage=0.3)
-    some = frozen.take(own)
-    made = Embeddings(some.ids, some.product_ids, head.vectors(some.vectors), some.made_by)
+    return Embeddings(frozen.ids, frozen.product_ids, head.vectors(frozen.vectors), frozen.made_by)
+
+
+def trained_vectors(shops: Path, weights: Path, out: Path, shop: str, epochs: int) -> Embeddings:
+    """All shops through the recipe `natural`, trained on the other shops."""
+    catalog = Catalog.open(shops)
+    recipe = Recipe.load("natural", [f"training.epochs={epochs}"], weights=str(weights))
+    run = train(catalog.take(catalog.column("shop") != shop), recipe, out / "trained")
+    if not (out / "shops_trained.parquet").exists():
+        embed_catalog(Encoder.load(run.encoder), catalog, out / "shops_trained.parquet")
+    return read_embeddings(out / "shops_trained.parquet")
+
+
+def sides_of(shops: Path, all_of_them: Embeddings, shop: str) -> tuple[Side, Side]:
+    """Sellers' and buyers' photos of a shop."""
+    catalog = Catalog.open(shops)
+    made = all_of_them.take(np.isin(all_of_them.ids, catalog.take(catalog.column("shop") == shop).ids))
     both = side_of(made, catalog, name=shop, unseen=True)
     guess = both.table.column("source_guess").to_numpy(zero_copy_only=False)
     repeated = both.table.column("near_dup_within").to_numpy(zero_copy_only=False) == "1"
     return both.take((guess == "listing") & ~repeated), both.take((guess == "buyer") & ~repeated)
 
 
-def main(shops: Path, weights: Path, out: Path, shop: str = "instamart") -> None:
-    sellers, buyers = sides_of(shops, weights, out, shop)
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    for name in ("shops", "weights", "out"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--shop", default="instamart")
+    parser.add_argument("--epochs", type=int, default=0)
+    given = parser.parse_args()
+    asked_of = (given.shops, given.weights, given.out, given.shop)
+    vectors = trained_vectors(*asked_of, given.epochs) if given.epochs else frozen_vectors(*asked_of)
+    sellers, buyers = sides_of(given.shops, vectors, given.shop)
     groups = dict(zip(sellers.products.tolist(), sellers.text("dup_group").tolist(), strict=True))
     groups |= dict(zip(buyers.products.tolist(), buyers.text("dup_group").tolist(), strict=True))
     comparison = compare(sellers, buyers, Scoring(titles="none"))
@@ -85,10 +110,10 @@ def main(shops: Path, weights: Path, out: Path, shop: str = "instamart") -> None
             f"\nGaps at a recall of {recall}: {len(listed)} listed; recall kept {1 - wrong / len(ours):.3f}."
         )
     text = "\n".join(lines) + "\n"
-    with whole_file(out / "real_matches.md") as temporary:
+    with whole_file(given.out / "real_matches.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(text)
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]), *sys.argv[4:5])
+    main()

@@ -14,7 +14,7 @@ from natviews.evaluation import (
     retrieval,
 )
 from natviews.evaluation.natural_views import Retrieval
-from natviews.evaluation.robustness import SHOWN, Accepted, AdditionalRecall, lowest_score
+from natviews.evaluation.robustness import SHOWN, Accepted, AdditionalRecall, dropped, lowest_score
 from natviews.types import Embeddings, Provenance
 
 
@@ -162,3 +162,17 @@ def test_disturbed_queries_look_for_the_products_other_photos():
     assert (
         means_with_intervals({"x": clean.values["auc"]}, clean.products, row="r")[0].value == metrics["auc"].value
     )
+
+
+def test_a_querys_value_says_how_the_drop_moves_when_the_query_comes_once_more():
+    rng = np.random.default_rng(0)
+    before = (rng.random(80) < 0.6).astype(float)
+    after = before * (rng.random(80) < 0.7)
+    after[before == 0] = rng.random((before == 0).sum()) < 0.1
+    values = dropped(before, after)
+    assert values.mean() == pytest.approx(1 - after.sum() / before.sum())
+    many = np.repeat(np.arange(80), 500)
+    for kind in {(b, a): query for query, (b, a) in enumerate(zip(before, after, strict=True))}.values():
+        rows = np.append(many, kind)
+        moved = (1 - after[rows].sum() / before[rows].sum() - values.mean()) * len(many)
+        assert moved == pytest.approx(values[kind] - values.mean(), abs=1e-3)

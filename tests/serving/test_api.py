@@ -70,7 +70,7 @@ def test_titles_are_found_by_their_words_those_with_most_first(client, catalog):
 def test_same_designs_are_refused_where_the_store_has_none(client, catalog):
     asked = {"product_id": catalog.product_ids[0], "mode": "design"}
     refused = client.get("/v1/search/product", params=asked)
-    assert refused.status_code == 422 and "no vectors of designs" in refused.json()["detail"]
+    assert refused.status_code == 409 and "no vectors of designs" in refused.json()["detail"]
 
 
 def test_what_is_not_there_is_404(client):

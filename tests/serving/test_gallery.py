@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from natviews.index import Store
-from natviews.serving.batching import Batcher, Busy
+from natviews.serving.batching import Batcher
 from natviews.serving.gallery import Gallery, Query, search
+from natviews.serving.problems import Busy
 from natviews.types import Embeddings, NatviewsError, Provenance
 
 

@@ -34,10 +34,16 @@ def disturbed_metrics(clean: Retrieval, disturbed: Retrieval, slice: str) -> lis
     values = {name: disturbed.values[name] for name in SHOWN}
     before, after = clean.values["recall@1"], disturbed.values["recall@1"]
     if before.any():
-        kept = after.mean() / before.mean()
-        # The ratio's value and each query's influence on it: their mean is the ratio.
-        values["drop@1"] = 1 - kept - (after - kept * before) / before.mean()
+        values["drop@1"] = dropped(before, after)
     return means_with_intervals(values, disturbed.products, row=disturbed.row, slice=slice)
+
+
+def dropped(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """(Q,) values whose mean is the share of `before` (Q,) that is gone in `after` (Q,): that share with each
+    query's influence on it (Hampel, 1974), so that resampling tells how sure it is."""
+    kept = after.mean() / before.mean()
+    values: np.ndarray = 1 - kept - (after - kept * before) / before.mean()
+    return values
 
 
 def copies_found(

@@ -13,18 +13,19 @@ from starlette.exceptions import HTTPException
 from natviews import __version__
 from natviews.catalog import BadPhoto
 from natviews.serving import api, pages
-from natviews.serving.batching import Busy
 from natviews.serving.keys import Sessions
 from natviews.serving.limits import Door, Refused
 from natviews.serving.observing import Figures, log
+from natviews.serving.problems import Absent, Busy, Unable
 from natviews.serving.service import Service
 from natviews.serving.settings import Settings
-from natviews.serving.tables import Absent
 from natviews.types import NatviewsError
 
 SAYS = (
     "What a shop's photos say: which products show the same item. Every answer in JSON, every error one sentence."
 )
+STATUSES: dict[type[NatviewsError], int] = {Absent: 404, Unable: 409, Busy: 429}
+"""Of what else goes wrong the request is the cause: 422."""
 
 
 def create_app(settings: Settings) -> Door:
@@ -100,15 +101,9 @@ def _add_problems(app: FastAPI) -> None:
 
 
 def _status(request: Request, error: NatviewsError) -> int:
-    if isinstance(error, Absent):
+    if isinstance(error, BadPhoto) and request.url.path == "/v1/photo":
         return 404
-    if isinstance(error, Busy):
-        return 429
-    if isinstance(error, BadPhoto):
-        return 404 if request.url.path == "/v1/photo" else 422
-    service: Service = request.app.state.service
-    unable = service.describer.problem is not None and str(error) == service.describer.problem
-    return 409 if unable or "cannot be written to" in str(error) else 422
+    return next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 422)
 
 
 def _answered(request: Request, status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:

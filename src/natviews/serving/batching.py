@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from natviews.types import NatviewsError
+from natviews.serving.problems import Busy
 
 Asked = TypeVar("Asked")
 Done = TypeVar("Done")
@@ -83,7 +83,3 @@ class Batcher(Generic[Asked, Done]):
                 future.set_exception(result)
             else:
                 future.set_result(result)
-
-
-class Busy(NatviewsError):
-    """More is asked for than can be done now."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from natviews.serving.batching import Batcher, Busy
+from natviews.serving.batching import Batcher
+from natviews.serving.problems import Busy, Unable
 from natviews.types import Embeddings, NatviewsError, Provenance
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Describer:
 
     def _check(self) -> None:
         if self.problem is not None:
-            raise NatviewsError(self.problem) if self.ready.is_set() else Busy(self.problem)
+            raise Unable(self.problem) if self.ready.is_set() else Busy(self.problem)
 
     def _described(self, photos: list[np.ndarray]) -> list[Described | Exception]:
         from natviews.catalog import BadPhoto

@@ -16,6 +16,7 @@ import pyarrow as pa
 from natviews.index import Store, open_index, stored_embeddings, stored_photos
 from natviews.serving.batching import Batcher
 from natviews.serving.parts import Part, empty_part, facts_of
+from natviews.serving.problems import Unable
 from natviews.types import Embeddings, NatviewsError
 
 LOOKED_EVERY = 0.5
@@ -80,9 +81,9 @@ class Snapshot:
         return self.main.designs
 
     def check_designs(self) -> None:
-        """Raises NatviewsError where same designs cannot be looked for."""
+        """Raises Unable where same designs cannot be looked for."""
         if not self.designs:
-            raise NatviewsError(
+            raise Unable(
                 "The store has no vectors of designs; train with --set 'heads=[identity, design]' and embed again."
             )
 
@@ -210,9 +211,9 @@ class Gallery:
         return self._writer.submit(_Change(gone=tuple(ids)))
 
     def check_writable(self) -> None:
-        """Raises NatviewsError where nothing can be written."""
+        """Raises Unable where nothing can be written."""
         if not self.writable:
-            raise NatviewsError(f"{self.place} cannot be written to; make a store of it with `natviews index`.")
+            raise Unable(f"{self.place} cannot be written to; make a store of it with `natviews index`.")
 
     def _write(self, changes: "list[_Change]") -> list[int | Exception]:
         """Neighbouring changes of one kind are one write."""

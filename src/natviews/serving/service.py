@@ -20,9 +20,10 @@ from natviews.serving.map import Maps
 from natviews.serving.observing import Figures
 from natviews.serving.parts import DESIGN, Part, facts_of
 from natviews.serving.pictures import KEPT, Pictures
+from natviews.serving.problems import Absent
 from natviews.serving.reviewing import Pair, Review, listed_pairs
 from natviews.serving.settings import Settings
-from natviews.serving.tables import Absent, Tables
+from natviews.serving.tables import Tables
 from natviews.serving.uploads import Crop, Decoders
 from natviews.types import NatviewsError
 

@@ -13,8 +13,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from natviews.config import did_you_mean
-from natviews.serving.batching import Busy
 from natviews.serving.gallery import Gallery
+from natviews.serving.problems import Absent, Busy
 from natviews.types import NatviewsError
 
 COMPUTED_UP_TO = 50_000
@@ -128,10 +128,6 @@ class Tables:
             done = NatviewsError(f"The {name} cannot be worked out from the store: {type(error).__name__}.")
         with self._lock:
             self._computed[name] = done
-
-
-class Absent(NatviewsError):
-    """What was asked for is not there."""
 
 
 @dataclass(frozen=True)
