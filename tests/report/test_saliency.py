@@ -8,8 +8,9 @@ import pytest
 
 from natviews.catalog import pack, with_split
 from natviews.encoders import Architecture, Encoder
+from natviews.evaluation.covering import PARTS, fall_of_parts
 from natviews.report.report import Saliency, Shown
-from natviews.report.saliency import PARTS, fall_of_parts, saliency_of
+from natviews.report.saliency import saliency_of
 from natviews.report.saliency_figure import saliency_figure
 
 

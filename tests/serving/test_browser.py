@@ -85,6 +85,21 @@ def test_a_photo_that_is_dropped_finds_its_item_and_a_box_narrows_it(page, catal
     page.wait_for_function("text => document.querySelector('#results .scores b')?.textContent === text", arg=score)
 
 
+def test_a_found_photo_says_why_it_is_alike(page, catalog):
+    page.goto("/")
+    page.set_input_files("#photo", catalog.photos[0].path)
+    page.wait_for_selector("#results .why-link:visible")
+    page.locator("#results .why-link").nth(1).click()
+    page.wait_for_selector("#why-dialog[open] svg rect.holds")
+    assert page.locator("#why-dialog svg").count() == 2
+    page.get_by_role("button", name="Close").click()
+    assert not page.locator("#why-dialog").is_visible()
+    page.goto(f"/search?product={catalog.product_ids[0]}")
+    page.locator(".why-link").first.click()
+    page.wait_for_url("**/why?product=*")
+    assert page.locator("svg rect.holds").count() > 0
+
+
 def test_a_bad_file_is_one_sentence_on_the_page(page, tmp_path):
     (tmp_path / "text.jpg").write_text("this is no photo")
     page.goto("/")
@@ -246,7 +261,8 @@ def test_nothing_serious_is_found_by_axe(browser, served, catalog, scheme):
     if axe is None:
         pytest.skip("no axe-core here; npm install --prefix .venv/axe axe-core")
     page = opened(browser, served, color_scheme=scheme)
-    for address in (*PAGES, f"/search?product={catalog.product_ids[0]}", "/login"):
+    first, other = catalog.product_ids[0], catalog.ids[-1]
+    for address in (*PAGES, f"/search?product={first}", f"/why?product={first}&match={other}", "/login"):
         page.goto(address)
         page.evaluate(axe.read_text(encoding="utf-8"))
         found = page.evaluate(

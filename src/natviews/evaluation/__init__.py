@@ -2,6 +2,7 @@ from natviews.evaluation.categories import Spoilt, Suggested, suggestion_study, 
 from natviews.evaluation.classification import FIGURES, ClassFigures, Probed, classification, per_class
 from natviews.evaluation.colour_entropy import CLUSTER_METRICS, Attributes, cluster_figures
 from natviews.evaluation.colour_variants import VARIANTS_SLICE, variants_judging
+from natviews.evaluation.covering import Covering, covering
 from natviews.evaluation.histogram import colour_histogram
 from natviews.evaluation.intervals import Tally, means_with_intervals
 from natviews.evaluation.label_free import (
@@ -47,6 +48,7 @@ __all__ = [
     "AdditionalRecall",
     "Attributes",
     "ClassFigures",
+    "Covering",
     "Efficiency",
     "Judging",
     "Labelled",
@@ -64,6 +66,7 @@ __all__ = [
     "cluster_figures",
     "colour_histogram",
     "copies_found",
+    "covering",
     "disturbed_metrics",
     "label_efficiency",
     "label_free_figures",

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from natviews.report.drawing import data_uri, svg
+from natviews.evaluation.covering import Covering, Window
+from natviews.report.drawing import JPEG_QUALITY, data_uri, jpeg_uri, svg
 from natviews.report.report import Saliency
 
 SIDE, GAP = 150, 14
@@ -18,7 +19,7 @@ def saliency_figure(found: Saliency, strongest: float) -> Markup:
     """A photo, the same in grey with its parts shaded, and the photo it is compared with. `strongest` is the
     greatest change among all that are shown, which is shaded fully: a pair that hangs on no part looks so."""
     photo, other = found.photo, found.other
-    grey = np.repeat(photo.picture.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    grey = _grey(photo.picture)
     pictures = [(photo, photo.picture), (photo, grey), (other, other.picture)]
     frames: list[Markup] = []
     tallest = 0.0
@@ -29,7 +30,7 @@ def saliency_figure(found: Saliency, strongest: float) -> Markup:
         drawn = Markup('<g><title>{}</title><image {} href="{}"/></g>')
         frames.append(drawn.format(shown.id, _box(frame), data_uri(picture)))
         if picture is grey:
-            frames += _parts(found, frame, strongest)
+            frames += _parts(found.fall, found.window, frame, strongest)
         tallest = max(tallest, frame.height)
     most = found.fall.flat[np.abs(found.fall).argmax()]
     title = (
@@ -47,13 +48,25 @@ class Frame(NamedTuple):
     height: float
 
 
-def _parts(found: Saliency, frame: Frame, strongest: float) -> Iterator[Markup]:
-    left, top, right, bottom = found.window
-    parts = len(found.fall)
+def shaded_photo(picture: np.ndarray, parts: Covering, strongest: float, title: str) -> Markup:
+    """A photo (H, W, 3) uint8 RGB in grey, its parts shaded as above."""
+    tall, wide = picture.shape[:2]
+    frame = Frame(0, 0, wide, tall)
+    drawn = [Markup('<image {} href="{}"/>').format(_box(frame), jpeg_uri(_grey(picture), JPEG_QUALITY))]
+    return svg(title, wide, tall, [*drawn, *_parts(parts.fall, parts.window, frame, strongest)])
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    return np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+
+
+def _parts(fall_of: np.ndarray, window: Window, frame: Frame, strongest: float) -> Iterator[Markup]:
+    left, top, right, bottom = window
+    parts = len(fall_of)
     wide, tall = frame.width * (right - left) / parts, frame.height * (bottom - top) / parts
     for i in range(parts):
         for j in range(parts):
-            fall = float(found.fall[i, j])
+            fall = float(fall_of[i, j])
             opacity = HIGHEST * min(1.0, abs(fall) / strongest) if strongest > 0 else 0.0
             if opacity < FAINTEST:
                 continue

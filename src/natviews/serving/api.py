@@ -4,9 +4,10 @@ import json
 import math
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
 
+from natviews.serving.explaining import Explained
 from natviews.serving.forms import (
     CropForm,
     Deleted,
@@ -16,9 +17,11 @@ from natviews.serving.forms import (
     Items,
     K,
     Mode,
+    ModeForm,
     PhotoFile,
     Place,
     Problem,
+    Regions,
     Results,
     Reviewing,
     Rows,
@@ -29,6 +32,7 @@ from natviews.serving.forms import (
     Text,
     Vectors,
     Where,
+    Why,
 )  # fmt: skip
 from natviews.serving.gallery import Neighbour
 from natviews.serving.keys import Level
@@ -124,6 +128,31 @@ async def search_by_photo(
     described = await service.described(await photo.read(), cut)
     asked = Asked(k, tuple(where), mode == "design")
     return found(service, await run_in_threadpool(service.near_vector, described, asked), mode)
+
+
+@router.post("/search/why", tags=["search"])
+async def why(
+    service: Here,
+    match: Annotated[Id, Form(description="The id of a photo of the store.")],
+    photo: Annotated[UploadFile | None, File(description="The photo that asks, or else `query`.")] = None,
+    query: Annotated[Text, Form(description="The id of a photo of the store that asks.")] = "",
+    crop: CropForm = "",
+    mode: ModeForm = "item",
+) -> Why:
+    """Which parts of two photos make them alike: each is described anew with one part after another covered."""
+    one, other = await explained(service, match, photo, query, crop, mode)
+    regions = [Regions(window=of.parts.window, fall=of.parts.fall.tolist()) for of in (one, other)]
+    return Why(score=one.parts.similarity, query=regions[0], match=regions[1])
+
+
+async def explained(
+    service: Service, match: str, photo: UploadFile | None, query: str, crop: str, mode: str
+) -> tuple[Explained, Explained]:
+    """What a photo that was sent, or one of the store, has in common with one of the store."""
+    if (photo is None) == (not query):
+        raise NatviewsError("Send either a photo or the id of one as `query`.")
+    asking = query if photo is None else await photo.read()
+    return await service.why(asking, match, crop_of(crop), design=mode == "design")
 
 
 @router.get("/search/title", tags=["search"])

@@ -4,7 +4,7 @@ together."""
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,13 @@ class Described:
         return Embeddings(np.array([photo]), np.array([product_id]), self.vector[None], made_by, extra)
 
 
+class _Asked(NamedTuple):
+    """A photo (H, W, 3) uint8 RGB to be described."""
+
+    photo: np.ndarray
+    is_prepared: bool = False
+
+
 class Describer:
     """The encoder in a folder. It must be the one that the store was made with: `wanted` is its digest.
 
@@ -42,7 +49,7 @@ class Describer:
     def __init__(self, folder: Path | None, wanted: str, measured: Any = None, threads: int | None = None) -> None:
         self._folder, self._wanted, self._measured, self._threads = folder, wanted, measured, threads
         self._encoder: Any = None
-        self._batcher: Batcher[np.ndarray, Described] | None = None
+        self._batcher: Batcher[_Asked, Described] | None = None
         self.ready = threading.Event()
         self.problem: str | None = "The encoder is being loaded; ask again in a moment."
         if folder is None:
@@ -71,7 +78,8 @@ class Describer:
                     f"The encoder in {self._folder} is another one than the store was made with; embed again."
                 )
             self._encoder, self._describe = encoder, describer(encoder, WORTH)
-            self._described([np.zeros((64, 64, 3), np.uint8)])  # what is compiled at first use is compiled now
+            blank = _Asked(np.zeros((64, 64, 3), np.uint8), is_prepared=True)
+            self._described([blank])  # what is compiled at first use is compiled now
             self._batcher = Batcher(self._described, most=MOST, wait=WAIT, name="describing")
             self._end(None)
         except NatviewsError as error:
@@ -90,27 +98,41 @@ class Describer:
         architecture = self._encoder.architecture
         return stored_size(max(architecture.sizes)) * (1 if architecture.preparation is None else ROOM)
 
-    def submit(self, photo: np.ndarray) -> "Future[Described]":
-        """The vectors to come of a photo (H, W, 3) uint8 RGB. Raises NatviewsError where there is no encoder."""
+    @property
+    def crop(self) -> float:
+        """The share of a photo's shorter side that the encoder sees."""
+        self._check()
+        return float(self._encoder.architecture.crop)
+
+    def submit(self, photo: np.ndarray, *, is_prepared: bool = False) -> "Future[Described]":
+        """The vectors to come of a photo (H, W, 3) uint8 RGB, which is prepared first as the encoder wants it.
+        Raises NatviewsError where there is no encoder."""
         self._check()
         assert self._batcher is not None
-        return self._batcher.submit(photo)
+        return self._batcher.submit(_Asked(photo, is_prepared))
+
+    def prepared(self, photo: np.ndarray) -> np.ndarray:
+        """The photo as the encoder is shown it. Raises BadPhoto where it cannot be."""
+        from natviews.catalog.prepared import prepared
+        from natviews.encoders import stored_size
+
+        self._check()
+        architecture = self._encoder.architecture
+        way = architecture.prepared_by()
+        return photo if way is None else prepared(photo, stored_size(max(architecture.sizes)), way)
 
     def _check(self) -> None:
         if self.problem is not None:
             raise Unable(self.problem) if self.ready.is_set() else Busy(self.problem)
 
-    def _described(self, photos: list[np.ndarray]) -> list[Described | Exception]:
+    def _described(self, photos: "list[_Asked]") -> list[Described | Exception]:
         from natviews.catalog import BadPhoto
-        from natviews.catalog.prepared import prepared
-        from natviews.encoders import stored_size
 
         encoder, bad = self._encoder, dict[int, Exception]()
-        way, longest = encoder.architecture.prepared_by(), stored_size(max(encoder.architecture.sizes))
         fit = []
-        for place, photo in enumerate(photos):
+        for place, asked in enumerate(photos):
             try:
-                fit.append(photo if way is None else prepared(photo, longest, way))
+                fit.append(asked.photo if asked.is_prepared else self.prepared(asked.photo))
             except BadPhoto as reason:
                 bad[place] = reason
         if self._measured:

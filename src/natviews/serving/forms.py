@@ -17,6 +17,7 @@ K = Annotated[int, Query(ge=1, le=200, description="How many products.")]
 Where = Annotated[
     list[Text], Query(max_length=8, description="`COLUMN=VALUE`, `COLUMN!=VALUE`, `COLUMN<NUMBER`; all must hold.")
 ]
+ModeForm = Annotated[str, Form(pattern="^(item|design)$", description="`item`, or `design`: any colour.")]
 Mode = Annotated[str, Query(pattern="^(item|design)$", description="`item`, or `design`: any colour.")]
 
 
@@ -35,6 +36,25 @@ class Results(BaseModel):
 
     mode: str
     results: list[Found]
+
+
+class Regions(BaseModel):
+    """What a photo's similarity hangs on."""
+
+    window: tuple[float, float, float, float] = Field(
+        description="What the encoder sees of the photo: left, top, right, bottom as shares of its sides."
+    )
+    fall: list[list[float]] = Field(
+        description="By how much the similarity falls when a part is covered, row by row; below 0: it rises."
+    )
+
+
+class Why(BaseModel):
+    """Which parts of two photos make them alike, each as the encoder is shown it."""
+
+    score: float
+    query: Regions
+    match: Regions
 
 
 class Item(BaseModel):

@@ -6,6 +6,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, cast
 from urllib.parse import urlencode
 
+import numpy as np
 import pyarrow as pa
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -13,8 +14,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from natviews.report.saliency_figure import shaded_photo
 from natviews.serving.api import Here, crop_of, found, standing
-from natviews.serving.forms import CropForm, Id, PhotoFile, Text
+from natviews.serving.explaining import Explained
+from natviews.serving.forms import CropForm, Id, ModeForm, PhotoFile, Text
 from natviews.serving.gallery import Neighbour
 from natviews.serving.keys import Level
 from natviews.serving.limits import COOKIE, Refused, session_of
@@ -154,6 +157,45 @@ async def by_photo(
     results = found(service, near, mode).results
     return page(
         request, "results.html" if alone else "found.html", results=results, asked=service.worth.asked, **held
+    )
+
+
+@router.get("/why")
+async def why_alike(
+    request: Request,
+    service: Here,
+    product: Annotated[Id, Query()],
+    match: Annotated[Id, Query()],
+    mode: Annotated[str, Query(pattern="^(item|design)$")] = "item",
+) -> HTMLResponse:
+    """Which parts of a photo, and of the one of a product that is most like it, make them alike."""
+    query = service.nearest_photo(product, match, design=mode == "design")
+    return _why(request, await service.why(query, match, design=mode == "design"), match)
+
+
+@router.post("/why")
+async def why_like_a_photo(
+    request: Request,
+    service: Here,
+    photo: PhotoFile,
+    match: Annotated[Id, Form()],
+    crop: CropForm = "",
+    mode: ModeForm = "item",
+) -> HTMLResponse:
+    """The same of a photo that was sent: the drawings alone, for the script."""
+    found = await service.why(await photo.read(), match, crop_of(crop), design=mode == "design")
+    return _why(request, found, match)
+
+
+def _why(request: Request, found: tuple[Explained, Explained], match: str) -> HTMLResponse:
+    strongest = max(float(np.abs(one.parts.fall).max()) for one in found)
+    titles = ("The photo that asked", f"The photo that was found, {match}")
+    drawings = [
+        shaded_photo(one.picture, one.parts, strongest, title) for one, title in zip(found, titles, strict=True)
+    ]
+    alone = request.headers.get("x-part") == "why"
+    return page(
+        request, "why_part.html" if alone else "why.html", drawings=drawings, score=found[0].parts.similarity
     )
 
 

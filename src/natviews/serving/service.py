@@ -14,6 +14,7 @@ from natviews.config import did_you_mean
 from natviews.index.forms import threads
 from natviews.serving.answers import Answers
 from natviews.serving.describing import Described, Describer
+from natviews.serving.explaining import Explained, Explainer
 from natviews.serving.gallery import ASKING, Gallery, Neighbour, Query, open_gallery, search
 from natviews.serving.knowing import Worth
 from natviews.serving.map import Maps
@@ -63,6 +64,7 @@ class Service:
         self.pictures = Pictures(settings.folder, folders, self.decoders)
         encoder = settings.encoder or (Path(made_by.location) if made_by.location else None)
         self.describer = Describer(encoder, made_by.encoder, figures.batch.observe, settings.threads)
+        self._explainer = Explainer(self.describer)
         self.tables = Tables(settings.tables or settings.store.parent, self.gallery, folder)
         self.worth = Worth(self.gallery.snapshot)
         self.maps = Maps(self.gallery.snapshot)
@@ -109,6 +111,33 @@ class Service:
         query = Query(vectors, asked.k, asked.conditions, asked.design, without)
         with self._cores:  # more searches at once than cores only wait for each other, and for Python's lock
             return search(self.gallery.snapshot, query)
+
+    async def why(
+        self, query: bytes | str, match: str, crop: Crop | None = None, *, design: bool = False
+    ) -> tuple[Explained, Explained]:
+        """Which parts of a photo, its file or its id in the store, and of one of the store make them alike. Raises
+        Absent, BadPhoto, Busy or Unable."""
+        longest = self.describer.longest
+        asking = self._stored(query, longest) if isinstance(query, str) else self._pixels(query, longest, crop)
+        photos = await asking, await self._stored(match, longest)
+        return await asyncio.to_thread(self._explainer.explain, photos, design=design)
+
+    def nearest_photo(self, product_id: str, match: str, *, design: bool = False) -> str:
+        """The id of the product's photo that is most like a photo of the store. Raises Absent or Unable."""
+        snapshot = self.gallery.snapshot
+        if design:
+            snapshot.check_designs()
+        target, places = snapshot.place(match), snapshot.photos_of(product_id)[:ASKING]
+        if target is None or not places:
+            raise Absent(f"There is no product {product_id!r} or no photo {match!r} in the store.")
+        vectors = [part.vectors([row], design=design)[0] for part, row in [target, *places]]
+        part, row = places[int(np.argmax(np.stack(vectors[1:]) @ vectors[0]))]
+        return str(part.embeddings.ids[row])
+
+    async def _stored(self, photo: str, longest: int) -> np.ndarray:
+        if self.gallery.snapshot.place(photo) is None:
+            raise Absent(f"There is no photo {photo!r} in the store.")
+        return await asyncio.to_thread(self.pictures.pixels, photo, longest)
 
     def product(self, product_id: str) -> list[Listed]:
         """A product's photos. Raises Absent where it is not there."""

@@ -6,6 +6,7 @@ const results = document.getElementById("results");
 const field = document.getElementById("crop");
 const canvas = document.getElementById("crop-canvas");
 const cropping = document.getElementById("cropping");
+const dialog = document.getElementById("why-dialog");
 const pen = canvas.getContext("2d");
 const LEAST = 0.05;
 let picture = null;
@@ -55,8 +56,10 @@ async function search() {
     const answer = await fetch("/search", { method: "POST", body: new FormData(form), headers: { "x-part": "results" } });
     const text = await answer.text();
     if (mine !== asked) return;
-    if (answer.ok) results.innerHTML = text; // made and escaped by the server
-    else say(JSON.parse(text).detail);
+    if (answer.ok) {
+      results.innerHTML = text; // made and escaped by the server
+      for (const button of results.querySelectorAll(".why-link")) button.hidden = false;
+    } else say(JSON.parse(text).detail);
   } catch {
     if (mine === asked) say("The server does not answer.");
   }
@@ -70,6 +73,23 @@ function say(sentence) {
   results.replaceChildren(line);
 }
 
+async function explain(button) {
+  const sent = new FormData(form);
+  sent.append("match", button.dataset.match);
+  button.disabled = true;
+  try {
+    const answer = await fetch("/why", { method: "POST", body: sent, headers: { "x-part": "why" } });
+    const text = await answer.text();
+    const part = dialog.firstElementChild;
+    if (answer.ok) part.innerHTML = text; // made and escaped by the server
+    else part.textContent = JSON.parse(text).detail;
+  } catch {
+    dialog.firstElementChild.textContent = "The server does not answer.";
+  }
+  button.disabled = false;
+  dialog.showModal();
+}
+
 async function take(files) {
   if (!files.length) return;
   if (files !== input.files) {
@@ -81,6 +101,10 @@ async function take(files) {
   await search();
 }
 
+results.addEventListener("click", (event) => {
+  const button = event.target.closest("button.why-link");
+  if (button) explain(button);
+});
 form.addEventListener("submit", (event) => { event.preventDefault(); search(); });
 form.addEventListener("change", (event) => { if (event.target.name === "mode") search(); });
 input.addEventListener("change", () => take(input.files));
