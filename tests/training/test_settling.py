@@ -1,6 +1,7 @@
 """What the user leaves open is settled by the catalogue and the machine, once."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,15 @@ def test_steps_are_as_many_as_given_and_the_reason_is_written_down(catalog, tmp_
     assert train(catalog, recipe, tmp_path).recipe == run.recipe  # and again it is the same run
     with pytest.raises(NatviewsError, match="another recipe.*epochs"):
         train(catalog, tiny(tiny_settings, "training.steps=6"), tmp_path)
+
+
+def test_a_recipe_that_a_program_made_is_continued_though_its_text_is_read_as_other_numbers(
+    catalog, tmp_path, tiny_settings
+):
+    recipe = tiny(tiny_settings)
+    recipe = replace(recipe, training=replace(recipe.training, epochs=1, lr=1))
+    run = train(catalog, recipe, tmp_path)
+    assert train(catalog, recipe, tmp_path).recipe == run.recipe
 
 
 def test_minutes_become_epochs_once(catalog, tmp_path, tiny_settings, monkeypatch):

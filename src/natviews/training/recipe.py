@@ -164,6 +164,10 @@ class Recipe:
         values = asdict(self) | {"views": dict(self.views), "method": dict(self.method)}
         return yaml.safe_dump(_as_plain(values), sort_keys=False, allow_unicode=True)
 
+    def as_written(self) -> "Recipe":
+        """The recipe as its text is read back: a program's 14 epochs are 14.0, as in `run.yaml`."""
+        return Recipe.of(yaml.safe_load(self.to_yaml()))
+
 
 def _named(block: Any, kind: str) -> dict[str, Any]:
     """A block given by its name alone (`views: simclr`) or as a mapping with one."""

@@ -120,6 +120,7 @@ def _settle(
     fabric: Fabric, run: Run, recipe: Recipe, packed: PackedPhotos, began: float, reasons: Sequence[str]
 ) -> Recipe:
     """Writes `run.yaml` with every choice in it, or checks that it is the same run as before."""
+    recipe = recipe.as_written()
     path, asked, said = run.folder / "run.yaml", recipe.training, list(reasons)
     if asked.steps:
         learn = packed.catalog.part("train")
