@@ -73,6 +73,19 @@ def test_near_identical_products_are_neither_right_nor_wrong_and_galleries_stay_
     assert set_retrieval(vectors, grouped, mean_of, row="r").values["auc"].min() == 1
 
 
+def test_photos_that_only_ask_or_are_only_found_are_in_no_set():
+    names = np.repeat(["a", "b", "c"], 4)
+    everyone = np.ones(12, bool)
+    queries, gallery = everyone.copy(), everyone.copy()
+    queries[0], gallery[5], gallery[8:] = False, False, False  # nothing of c is left
+    vectors = unit(np.random.default_rng(0).normal(size=(12, 8)))
+    used = np.array([1, 2, 3, 4, 6, 7])
+    found = set_retrieval(vectors, Judging(names, names, queries, gallery), mean_of, row="r")
+    alone = set_retrieval(vectors[used], Judging.everyone(names[used]), mean_of, row="r")
+    assert len(found.rows) == len(alone.rows) == 4
+    np.testing.assert_allclose(np.sort(found.scores), np.sort(alone.scores), atol=1e-6)
+
+
 def test_two_products_with_two_photos_are_needed():
     with pytest.raises(NatviewsError, match="Two products"):
         set_retrieval(unit(np.eye(3)), Judging.everyone(np.array(["a", "a", "b"])), mean_of, row="r")
