@@ -9,8 +9,9 @@ import pytest
 
 from natviews.index import Store
 from natviews.serving.batching import Batcher
-from natviews.serving.gallery import Gallery, Query, search
+from natviews.serving.gallery import Gallery
 from natviews.serving.problems import Busy
+from natviews.serving.snapshot import Query, search
 from natviews.types import Embeddings, NatviewsError, Provenance
 
 

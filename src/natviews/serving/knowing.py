@@ -6,7 +6,7 @@ import numpy as np
 
 from natviews.matching import Calibration, calibrate
 from natviews.matching.side import held_out_by_name
-from natviews.serving.gallery import Snapshot
+from natviews.serving.snapshot import Snapshot
 from natviews.types import NatviewsError
 
 ASKED = 400

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from natviews.serving.gallery import Snapshot
+from natviews.serving.snapshot import Snapshot
 from natviews.types import NatviewsError
 
 MOST = 3_000

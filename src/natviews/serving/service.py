@@ -15,7 +15,7 @@ from natviews.index.forms import threads
 from natviews.serving.answers import Answers
 from natviews.serving.describing import Described, Describer
 from natviews.serving.explaining import Explained, Explainer
-from natviews.serving.gallery import ASKING, Gallery, Neighbour, Query, open_gallery, search
+from natviews.serving.gallery import Gallery, open_gallery
 from natviews.serving.knowing import Worth
 from natviews.serving.map import Maps
 from natviews.serving.observing import Figures
@@ -24,6 +24,7 @@ from natviews.serving.pictures import KEPT, Pictures
 from natviews.serving.problems import Absent
 from natviews.serving.reviewing import Pair, Review, listed_pairs
 from natviews.serving.settings import Settings
+from natviews.serving.snapshot import ASKING, Neighbour, Query, search
 from natviews.serving.tables import Tables
 from natviews.serving.uploads import Crop, Decoders
 from natviews.types import NatviewsError
