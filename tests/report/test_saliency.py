@@ -1,5 +1,6 @@
 """What covering a part of a photo costs is laid on that part, and on no other."""
 
+import warnings
 import xml.etree.ElementTree as ElementTree
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 
 from natviews.catalog import pack, with_split
 from natviews.encoders import Architecture, Encoder
+from natviews.evaluation import covering
 from natviews.evaluation.covering import PARTS, fall_of_parts
 from natviews.report.report import Saliency, Shown
 from natviews.report.saliency import saliency_of
@@ -53,6 +55,15 @@ def test_the_part_that_is_looked_at_is_found(packed):
             assert one.fall[0, 0] == pytest.approx(0.4) and one.fall.argmax() == 0
             assert one.fall[2:].max() == one.fall[:, 2:].max() == 0
     assert 1 in encoder.seen
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 100), (100, 1), (2, 3), (9, 5)])
+def test_photos_of_a_few_pixels_are_covered_too(shape):
+    photo = np.full((*shape, 3), 9, np.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = covering(photo, np.ones(1), lambda photos: np.array([[one.mean()] for one in photos]), 0.875)
+    assert found.similarity == 9 and not found.fall.any()  # the cover has the mean colour of what is seen
 
 
 def test_a_part_gets_the_mean_of_the_squares_that_cover_it():

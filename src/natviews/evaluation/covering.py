@@ -5,6 +5,7 @@ Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, arXiv
 the network but its vectors, so it says the same of a CNN and of a ViT, with its head, and needs no label.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ def _covered(photo: np.ndarray, window: Window) -> Iterator[np.ndarray]:
     """The photo as it is, then with each square covered, row by row."""
     yield photo
     left, top, right, bottom = window
-    seen = photo[round(top) : round(bottom), round(left) : round(right)]
+    seen = photo[math.floor(top) : math.ceil(bottom), math.floor(left) : math.ceil(right)]  # of one pixel at least
     paint = seen.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
     across, down = np.linspace(left, right, PARTS + 1), np.linspace(top, bottom, PARTS + 1)
     for i in range(PARTS - 1):
