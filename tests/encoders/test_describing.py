@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -71,6 +72,16 @@ def with_statistics(encoder: Encoder) -> Encoder:
         for _ in range(3):
             encoder(torch.randn(16, 3, encoder.size, encoder.size))
     return encoder.eval()
+
+
+def test_threads_may_describe_at_the_same_time():
+    encoder = Encoder.create(Architecture(**NETWORKS["small"])).eval()
+    describe = describer(encoder, WORTH)
+    asked = [torch.randn(7, 3, 32, 32) for _ in range(8)]
+    alone = [describe(x) for x in asked]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(describe, asked * 4))
+    assert all(torch.equal(one, other) for one, other in zip(alone * 4, together, strict=True))
 
 
 def test_few_photos_are_not_worth_it():

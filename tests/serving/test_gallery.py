@@ -178,3 +178,18 @@ def test_a_batch_holds_what_came_together_and_an_error_is_everyones():
     assert all(future.result(0) in ("Y", "Z") for future in waiting)
     with pytest.raises(Busy):
         batcher.submit("late")
+
+
+def test_with_two_threads_two_batches_are_at_work_and_all_is_done_at_the_end():
+    together = threading.Barrier(2)
+
+    def work(asked):
+        together.wait(10)  # raises where nobody else is at work
+        return [(threading.get_ident(), tuple(asked))] * len(asked)
+
+    batcher = Batcher(work, most=2, wait=0.05, name="test", threads=2)
+    futures = [batcher.submit(number) for number in range(8)]
+    batcher.close()
+    done = [future.result(0) for future in futures]
+    assert {asked for _, asked in done} == {(0, 1), (2, 3), (4, 5), (6, 7)}
+    assert len({thread for thread, _ in done}) == 2

@@ -1,4 +1,4 @@
-"""Work that is cheaper together: what is asked for within a few milliseconds is done in one go, by one thread."""
+"""Work that is cheaper together: what is asked for within a few milliseconds is done in one go."""
 
 import queue
 import threading
@@ -18,6 +18,7 @@ class Batcher(Generic[Asked, Done]):
     once.
 
     `work` gives a result, or an exception, for each; where it raises, every one of the batch has that exception.
+    With more than one of the `threads` it is called while it is at work on another batch.
     """
 
     def __init__(
@@ -27,13 +28,16 @@ class Batcher(Generic[Asked, Done]):
         most: int,
         wait: float,
         name: str,
+        threads: int = 1,
         room: int = 1024,
     ) -> None:
         self._work, self._most, self._wait = work, most, wait
         self._waiting: queue.Queue[tuple[Asked, Future[Done]] | None] = queue.Queue(room)
+        self._gathering = threading.Lock()
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._run, name=name, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, asked: Asked) -> "Future[Done]":
         """The result to come. Raises Busy where too much is waiting already."""
@@ -47,28 +51,36 @@ class Batcher(Generic[Asked, Done]):
         return future
 
     def close(self) -> None:
-        """Finishes what was submitted, and ends the thread."""
+        """Finishes what was submitted, and ends the threads."""
         if not self._closed:
             self._closed = True
             self._waiting.put(None)
-            self._thread.join()
+            for thread in self._threads:
+                thread.join()
 
     def _run(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            batch, ending = [first], False
-            until = time.monotonic() + self._wait
-            while len(batch) < self._most and not ending:
-                try:
-                    more = self._waiting.get(timeout=max(0.0, until - time.monotonic()))
-                except queue.Empty:
-                    break
-                if more is None:
-                    ending = True
-                else:
-                    batch.append(more)
-            self._do(batch)
-            if ending:
+        while True:
+            with self._gathering:  # by one thread at a time, or what comes together would be torn apart
+                batch = self._gathered()
+            if not batch:
                 return
+            self._do(batch)
+
+    def _gathered(self) -> list[tuple[Asked, "Future[Done]"]]:
+        """What came together; nothing at the end, which is left for the other threads to see."""
+        batch: list[tuple[Asked, Future[Done]]] = []
+        until = None
+        while len(batch) < self._most:
+            try:
+                more = self._waiting.get(timeout=until and max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+            if more is None:
+                self._waiting.put(None)
+                break
+            batch.append(more)
+            until = until or time.monotonic() + self._wait
+        return batch
 
     def _do(self, batch: list[tuple[Asked, "Future[Done]"]]) -> None:
         running = [(asked, future) for asked, future in batch if future.set_running_or_notify_cancel()]

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 WAIT = 0.004
 """Seconds in which photos that come after the first are described with it."""
-MOST = 32
+MOST = 8
+"""Photos that are described together; others are decoded, and their answers written, meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Describer:
             self._encoder, self._describe = encoder, describer(encoder, WORTH)
             blank = _Asked(np.zeros((64, 64, 3), np.uint8), is_prepared=True)
             self._described([blank])  # what is compiled at first use is compiled now
-            self._batcher = Batcher(self._described, most=MOST, wait=WAIT, name="describing")
+            self._batcher = Batcher(self._described, most=MOST, wait=WAIT, name="describing", threads=2)
             self._end(None)
         except NatviewsError as error:
             self._end(str(error))
