@@ -22,6 +22,13 @@ def test_a_half_is_the_mean_of_four_pixels(shape):
     assert (halved_evenly(photo, 4)[..., 3] == 255).all()
 
 
+@pytest.mark.parametrize("shape", [(2, 2), (2, 500), (500, 2), (64, 130), (300, 300)], ids=str)
+def test_a_half_of_four_channels_is_too(shape):
+    pixels = np.random.default_rng(1).integers(0, 256, (*shape, 4), dtype=np.uint8)
+    expected = (pixels.reshape(shape[0] // 2, 2, shape[1] // 2, 2, 4).sum(axis=(1, 3)) + 2) // 4
+    assert np.array_equal(halved_evenly(pixels, 4), expected)
+
+
 @pytest.mark.parametrize("shape", [(64, 48), (63, 48), (64, 47), (63, 47)], ids=str)
 def test_all_levels_of_a_photo_are_opencvs_areas_whatever_its_sides(shape):
     picture, expected = Picture(noise(*shape)), noise(*shape)

@@ -10,6 +10,8 @@ from numba.extending import intrinsic
 
 OPAQUE = np.uint32(0xFF000000)
 """The alpha of a pixel that is one uint32: red lowest, then green, blue, alpha."""
+EVEN = np.uint32(0x00FF00FF)
+"""Red and blue of a pixel: bytes so far apart may be summed or weighted at once, with 16 bits to each."""
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -17,6 +19,12 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     may not be written); runs without the GIL. Arithmetic may be reordered: no pixel is infinite or NaN."""
     made: Callable[..., Any] = njit(nogil=True, cache=True, error_model="numpy", fastmath=True)(function)
     return made
+
+
+@compiled
+def odd(pixel):
+    """Green and alpha of a pixel, in the places of red and blue."""
+    return np.uint32(pixel >> np.uint32(8)) & EVEN
 
 
 def unaligned(bits: int, result: types.Type) -> Any:
@@ -41,6 +49,18 @@ def _stored(typing, array, index, pixel):
     return types.void(array, index, types.uint32), generate
 
 
+def _asked_for(typing, array, index):
+    def generate(context, builder, signature, arguments):
+        place = _place(context, builder, signature, arguments, 8)
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+        to_be_read, into_second_cache, data = 0, 2, 1
+        builder.call(prefetch, [place, *(ir.Constant(number, i) for i in (to_be_read, into_second_cache, data))])
+
+    return types.void(array, index), generate
+
+
 def _place(context, builder, signature, arguments, bits):
     """Where the element lies that the first two arguments name, as the address of so many bits."""
     data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -51,3 +71,7 @@ store_pixel: Any = intrinsic(_stored)
 """Stores a pixel, one uint32, as byte `index` of an array of bytes and the three after it."""
 three_bytes = unaligned(32, types.uint32)
 """The three bytes of a pixel from byte `index` of an array of bytes on, and one byte more."""
+ask_for: Any = intrinsic(_asked_for)
+"""Has an array's element brought from memory while other work goes on, and what else is in its `LINE`."""
+LINE = 64
+"""Bytes that come from memory at a time."""

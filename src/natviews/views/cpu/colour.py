@@ -237,7 +237,8 @@ def _blur_rows(source, weights, sums, out):
 
 @compiled
 def _gaussian(sigma, radius):
-    """Weights (radius + 1,) of the middle and its neighbours in 256ths; the whole, both sides, sums to 256."""
+    """Weights of the middle and its neighbours to one side in 256ths, in pairs as far as there are any; the whole sums
+    to 256."""
     shares = np.exp(-0.5 * (np.arange(radius + 1) / max(sigma, 1e-3)) ** 2)
     total = 2 * shares.sum() - shares[0]
     weights = np.empty(radius + 1, np.uint16)
@@ -246,7 +247,10 @@ def _gaussian(sigma, radius):
         weights[k] = int(shares[k] / total * 256 + 0.5)
         left -= 2 * weights[k]
     weights[0] = left
-    return weights
+    reach = radius
+    while reach > 0 and weights[reach] == 0 and weights[reach - 1] == 0:
+        reach -= 2
+    return weights[: reach + 1]
 
 
 @compiled

@@ -9,7 +9,7 @@ then makes the computing ones wide (measured: 2.5 times OpenCV's warp of the sam
 import numpy as np
 from numba import types
 
-from natviews.views.compiled import OPAQUE, compiled, three_bytes, unaligned
+from natviews.views.compiled import EVEN, OPAQUE, compiled, odd, three_bytes, unaligned
 
 WIDE = 32
 """Pixels that the compiled loops take at once: a row is sampled in multiples of them."""
@@ -17,10 +17,7 @@ WIDE = 32
 F = np.float32
 HORIZON = F(1e-6)
 """What is nearer to the horizon is as far away as it: a place that is no number has no pixels."""
-U = np.uint64
-EVEN = U(0x00FF00FF00FF00FF)
-HALF = U(0x0080008000800080)
-LOW = U(0xFFFFFFFF)
+HALF = np.uint32(0x00800080)
 
 _pair = unaligned(64, types.uint64)
 """Pixel `index` of an array of uint32 and the one after it."""
@@ -138,6 +135,7 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
     room = (width + WIDE - 1) // WIDE * WIDE
     place, x_share, y_share = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     upper, lower = np.zeros(room, np.uint64), np.zeros(room, np.uint64)
+    upper_pixels, lower_pixels = upper.view(np.uint32), lower.view(np.uint32)
     sampled = np.empty(room, np.uint32)
     whole = opacity == 256 and not by_alpha
     edges = np.empty((10, 3))
@@ -163,11 +161,11 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
         begin = y * width + first
         if undermost and whole and begin + wide <= len(canvas):
             # Straight to their place: those too many are painted over, by the ground here or with the next rows.
-            _bilinear(upper, lower, x_share, y_share, wide, canvas[begin:])
+            _bilinear(upper_pixels, lower_pixels, x_share, y_share, wide, canvas[begin:])
             for x in range(behind, width):
                 row[x] = ground
             continue
-        _bilinear(upper, lower, x_share, y_share, wide, sampled)
+        _bilinear(upper_pixels, lower_pixels, x_share, y_share, wide, sampled)
         seen = row[first:behind]
         if not whole:
             _over(sampled, opacity, by_alpha, seen)
@@ -245,34 +243,34 @@ def _coordinates(y, first, count, h, scale, tall, broad, repeat, place, x_share,
 
 @compiled
 def _bilinear(upper, lower, x_share, y_share, count, row):
-    """Four pixels into one, `count` times; `upper` and `lower` hold a pixel and its right neighbour.
-
-    A mixture is a + (b - a) share: what a lane borrows from the next in the difference, the sum pays back.
-    """
+    """Four pixels into one, `count` times; `upper` and `lower` hold a pixel and then its right neighbour."""
     for x in range(count):
-        down, right = U(y_share[x]), U(x_share[x])
-        even, even_below = upper[x] & EVEN, lower[x] & EVEN
-        odd, odd_below = (upper[x] >> U(8)) & EVEN, (lower[x] >> U(8)) & EVEN
-        even = (((even << U(8)) + (even_below - even) * down + HALF) >> U(8)) & EVEN
-        odd = (((odd << U(8)) + (odd_below - odd) * down + HALF) >> U(8)) & EVEN
-        lefts = (even & LOW) | (odd << U(32))
-        rights = (even >> U(32)) | (odd & ~LOW)
-        both = (((lefts << U(8)) + (rights - lefts) * right + HALF) >> U(8)) & EVEN
-        row[x] = np.uint32(both | (both >> U(24)))
+        right, down = x_share[x], y_share[x]
+        a, b, c, d = upper[2 * x], upper[2 * x + 1], lower[2 * x], lower[2 * x + 1]
+        even_a, even_b = _mixed(a & EVEN, c & EVEN, down), _mixed(b & EVEN, d & EVEN, down)
+        odd_a, odd_b = _mixed(odd(a), odd(c), down), _mixed(odd(b), odd(d), down)
+        evens, odds = _mixed(odd(even_a), odd(even_b), right), _mixed(odd(odd_a), odd(odd_b), right)
+        row[x] = odd(evens) | np.uint32(odds & ~EVEN)
+
+
+@compiled
+def _mixed(one, other, share):
+    """one + (other - one) share of the even bytes, rounded, in the places of the odd ones.
+
+    What a lane borrows from the next in the difference, the sum pays back.
+    """
+    difference = np.uint32(np.uint32(other - one) * share)
+    return np.uint32(np.uint32(np.uint32(one << np.uint32(8)) + difference) + HALF)
 
 
 @compiled
 def _over(sampled, opacity, by_alpha, row):
     """Paints a row over another, by `opacity` and, where asked, by its own alpha."""
-    even, half = np.uint32(0x00FF00FF), np.uint32(0x00800080)
     for x in range(len(row)):
         new, old = sampled[x], row[x]
         share = np.uint32(opacity)
         if by_alpha:
             alpha = np.uint32(new >> np.uint32(24))
             share = np.uint32((share * np.uint32(alpha + (alpha >> np.uint32(7)))) >> np.uint32(8))
-        rest = np.uint32(np.uint32(256) - share)
-        red_blue = np.uint32(np.uint32(np.uint32((new & even) * share) + np.uint32((old & even) * rest)) + half)
-        new_green, old_green = np.uint32(new >> np.uint32(8)) & even, np.uint32(old >> np.uint32(8)) & even
-        green = np.uint32(np.uint32(np.uint32(new_green * share) + np.uint32(old_green * rest)) + half)
-        row[x] = np.uint32((red_blue >> np.uint32(8)) & even) | np.uint32(green & ~even)
+        evens, odds = _mixed(old & EVEN, new & EVEN, share), _mixed(odd(old), odd(new), share)
+        row[x] = odd(evens) | np.uint32(odds & ~EVEN)
