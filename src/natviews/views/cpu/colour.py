@@ -237,8 +237,8 @@ def _blur_rows(source, weights, sums, out):
 
 @compiled
 def _gaussian(sigma, radius):
-    """Weights of the middle and its neighbours to one side in 256ths, in pairs as far as there are any; the whole sums
-    to 256."""
+    """Weights of the middle and its neighbours to one side in 256ths, in pairs and only while there are any; the
+    whole sums to 256."""
     shares = np.exp(-0.5 * (np.arange(radius + 1) / max(sigma, 1e-3)) ** 2)
     total = 2 * shares.sum() - shares[0]
     weights = np.empty(radius + 1, np.uint16)
