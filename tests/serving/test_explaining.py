@@ -137,3 +137,11 @@ def test_the_page_takes_the_products_photo_that_is_most_alike(client, catalog, s
     page = client.get("/why", params={"product": catalog.product_ids[0], "match": embeddings.ids[match]})
     assert page.status_code == 200 and page.text.count("<svg") >= 2 and 'class="holds"' in page.text
     assert client.get("/why", params={"product": "nobody", "match": embeddings.ids[0]}).status_code == 404
+
+
+def test_without_an_encoder_no_page_offers_to_explain(client, catalog, monkeypatch):
+    asked = {"product": catalog.product_ids[0]}
+    assert "/why?" in client.get("/search", params=asked).text
+    monkeypatch.setattr(client.service.describer, "problem", "There is no encoder.")
+    found = client.get("/search", params=asked).text
+    assert "why-link" not in found and found.count('class="tile"') > 3

@@ -59,10 +59,10 @@ async def by_product(
         near = await run_in_threadpool(service.near_product, product, asked)
     except NatviewsError as error:
         problem = str(error)
+    explains = service.describer.problem is None
     held: dict[str, Any] = {"product": product, "shown": photos, "mode": mode, "where": where, "problem": problem}
-    return page(
-        request, "found.html", results=found(service, near, mode).results, asked=service.worth.asked, **held
-    )
+    results = found(service, near, mode).results
+    return page(request, "found.html", results=results, asked=service.worth.asked, explains=explains, **held)
 
 
 @router.post("/search")
