@@ -1,8 +1,8 @@
 """Sampling, compiled: from levels of pictures to a view's pixels, anti-aliased, each photo read once.
 
-A pixel is one uint32 of four bytes (red lowest, then green, blue, alpha). Sums over pixels are taken for all
-four at once: bytes two apart stand in the 16-bit lanes of an integer, and weights of 8 bits that sum to 256
-cannot carry from one lane to the next. Loops are split so that each either fetches or computes: the compiler
+A pixel is one uint32 of four bytes (red lowest, then green, blue, alpha). Sums over pixels are taken for two
+bytes at once: bytes two apart stand in the 16-bit halves of the integer, and weights of 8 bits that sum to 256
+cannot carry from one into the other. Loops are split so that each either fetches or computes: the compiler
 then makes the computing ones wide (measured: 2.5 times OpenCV's warp of the same picture).
 """
 
@@ -257,7 +257,7 @@ def _bilinear(upper, lower, x_share, y_share, count, row):
 def _mixed(one, other, share):
     """one + (other - one) share of the even bytes, rounded, in the places of the odd ones.
 
-    What a lane borrows from the next in the difference, the sum pays back.
+    What one half of the integer borrows from the other in the difference, the sum pays back.
     """
     difference = np.uint32(np.uint32(other - one) * share)
     return np.uint32(np.uint32(np.uint32(one << np.uint32(8)) + difference) + HALF)
