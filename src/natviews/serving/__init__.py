@@ -4,7 +4,8 @@
 what it needs come with `pip install 'natviews[serve]'`.
 """
 
+from natviews.serving.hosts import Hosts
 from natviews.serving.keys import Keys
 from natviews.serving.settings import Limits, Settings, catalog_folder
 
-__all__ = ["Keys", "Limits", "Settings", "catalog_folder"]
+__all__ = ["Hosts", "Keys", "Limits", "Settings", "catalog_folder"]

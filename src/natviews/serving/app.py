@@ -16,7 +16,7 @@ from natviews.serving import api, pages
 from natviews.serving.keys import Sessions
 from natviews.serving.limits import Door, Refused
 from natviews.serving.observing import Figures, log
-from natviews.serving.problems import Absent, Busy, Unable
+from natviews.serving.problems import Absent, Busy, Forbidden, Unable
 from natviews.serving.service import Service
 from natviews.serving.settings import Settings
 from natviews.types import NatviewsError
@@ -24,7 +24,7 @@ from natviews.types import NatviewsError
 SAYS = (
     "What a shop's photos say: which products show the same item. Every answer in JSON, every error one sentence."
 )
-STATUSES: dict[type[NatviewsError], int] = {Absent: 404, Unable: 409, Busy: 429}
+STATUSES: dict[type[NatviewsError], int] = {Forbidden: 403, Absent: 404, Unable: 409, Busy: 429}
 """Of what else goes wrong the request is the cause: 422."""
 
 

@@ -8,7 +8,12 @@ from pydantic import BaseModel, Field, StringConstraints
 TEXT = 512
 Text = Annotated[str, StringConstraints(max_length=TEXT)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=TEXT, pattern=r"^[^\x00-\x1f\x7f]+$")]
-PhotoFile = Annotated[UploadFile, File(description="An image file: JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.")]
+PHOTO = "An image file: JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."
+PhotoFile = Annotated[UploadFile, File(description=PHOTO)]
+UrlForm = Annotated[
+    str,
+    Form(description="Where the photo is, instead of `photo`; if the server fetches from there.", max_length=2048),
+]
 CropForm = Annotated[
     str,
     Form(description="`left,top,right,bottom` of what is looked at, as shares of the sides.", max_length=80),

@@ -7,6 +7,10 @@ class Absent(NatviewsError):
     """What was asked for is not there."""
 
 
+class Forbidden(NatviewsError):
+    """It may not be done by a server that was started like this one."""
+
+
 class Unable(NatviewsError):
     """It cannot be done with this store, or without an encoder, whatever is sent."""
 

@@ -15,10 +15,11 @@ from natviews.index.forms import threads
 from natviews.serving.answers import Answers
 from natviews.serving.describing import Described, Describer
 from natviews.serving.explaining import Explained, Explainer
+from natviews.serving.fetching import Fetcher
 from natviews.serving.gallery import Gallery, open_gallery
 from natviews.serving.knowing import Worth
 from natviews.serving.map import Maps
-from natviews.serving.observing import Figures
+from natviews.serving.observing import Figures, log
 from natviews.serving.parts import DESIGN, Part, facts_of
 from natviews.serving.pictures import KEPT, Pictures
 from natviews.serving.problems import Absent
@@ -59,6 +60,7 @@ class Service:
         self.settings, self.figures, limits = settings, figures, settings.limits
         self.gallery: Gallery = open_gallery(settings.store)
         self.decoders = Decoders(limits, limits.decoders)
+        self.fetcher = Fetcher(settings.fetch_from, limits)
         made_by = self.gallery.made_by
         folder = settings.photos or _folder_of(getattr(made_by, "source", ""))
         folders = tuple(place for place in (folder, settings.their_photos) if place is not None)
@@ -83,6 +85,15 @@ class Service:
         """The vectors of a photo's file, decoded as a catalogue's are. Raises BadPhoto or NatviewsError."""
         pixels = await self._pixels(data, self.describer.longest, crop)
         return await asyncio.wrap_future(self.describer.submit(pixels))
+
+    async def fetched(self, url: str) -> bytes:
+        """A photo's file from a URL. Raises BadPhoto, Busy or Forbidden."""
+        try:
+            return await self.fetcher.fetched(url)
+        except BadPhoto as reason:
+            self.figures.refused.inc()
+            log(fetch=str(reason))
+            raise
 
     async def _pixels(self, data: bytes, longest: int, crop: Crop | None = None) -> np.ndarray:
         try:
@@ -209,6 +220,7 @@ class Service:
         self.describer.close()
         self.gallery.close()
         self.decoders.close()
+        self.fetcher.close()
 
 
 def _listed(places: Sequence[tuple[Part, int]]) -> list[Listed]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
+from natviews.serving.hosts import Hosts
 from natviews.serving.keys import Keys
 from natviews.types import NatviewsError
 
@@ -15,7 +16,7 @@ class Limits:
     """Of one server. `rate` and `burst` are requests a second and at once by one client (0: any number), `body`
     bytes of a request, `body_seconds` how long it may take to arrive, `uploads` how many may arrive at once,
     `pixels` of a photo, `decode_seconds` and `decode_bytes` what decoding one may take, `decoders` processes that
-    do it.
+    do it, `fetch_seconds` how long a URL has to give one (of at most `body` bytes), `fetches` how many at once.
     """
 
     rate: float = 500.0
@@ -27,6 +28,8 @@ class Limits:
     decode_seconds: float = 10.0
     decode_bytes: int = 2**30
     decoders: int = 2
+    fetch_seconds: float = 5.0
+    fetches: int = 16
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Settings:
     """Cores that describe photos together; None: as many as torch would take."""
     names: tuple[str, ...] = ()
     """Host names by which the server may be called beside those of this machine; with keys, any."""
+    fetch_from: Hosts = field(default_factory=Hosts)
+    """Where photos may be fetched from that are asked for by a URL; nowhere, if not given."""
 
     def __post_init__(self) -> None:
         if not self.keys and not is_local(self.host):

@@ -32,11 +32,16 @@ def serve(
         Path | None, Option(metavar="DIR", help="Where report.html lies: a run or an evaluation.")
     ] = None,
     rate: Annotated[float, Option(min=0, help="Requests a second by one client; 0: any number.")] = 500,
+    fetch_from: Annotated[
+        list[str] | None,
+        Option(metavar="HOST", help="Fetches photos by URL from this host, or all below *.HOST; may be repeated."),
+    ] = None,
 ) -> None:
     """Serve a store over HTTP: search, review and tables as pages, and an API for programs."""
-    from natviews.serving import Keys, Limits, Settings, catalog_folder
+    from natviews.serving import Hosts, Keys, Limits, Settings, catalog_folder
     from natviews.serving.server import serve as run
 
     limits, held = Limits(rate=rate, burst=max(1, int(2 * rate))), Keys.read(keys)
+    hosts = Hosts.read(fetch_from or ())
     ours, other = (catalog_folder(place) if place else None for place in (catalog, theirs))
-    run(Settings(store, encoder, ours, other, tables, report, host, port, held, limits))
+    run(Settings(store, encoder, ours, other, tables, report, host, port, held, limits, fetch_from=hosts))

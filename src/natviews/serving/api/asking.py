@@ -1,10 +1,13 @@
 """What all requests share: the service that is asked, what the caller may do, what may go wrong."""
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, File, Request, UploadFile
 
-from natviews.serving.forms import Problem
+from natviews.catalog import BadPhoto
+from natviews.serving.forms import PHOTO, Problem, UrlForm
 from natviews.serving.keys import Level
 from natviews.serving.limits import Refused
 from natviews.serving.service import Service
@@ -14,7 +17,7 @@ from natviews.types import NatviewsError
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "Something in the request is wrong."},
     401: {"model": Problem, "description": "A key is needed."},
-    403: {"model": Problem, "description": "The key may only read, or the request comes from another page."},
+    403: {"model": Problem, "description": "The key, the page it comes from, or the URL is not allowed this."},
     404: {"model": Problem, "description": "It is not there."},
     409: {"model": Problem, "description": "It cannot be done with this store or without an encoder."},
     413: {"model": Problem, "description": "Too large."},
@@ -40,6 +43,53 @@ def may_write(request: Request) -> None:
 
 
 Here = Annotated[Service, Depends(service_of)]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A photo that came with a request, or that is at a URL."""
+
+    service: Service
+    file: UploadFile | None
+    url: str
+
+    async def read(self) -> bytes:
+        """Its file; a URL is first asked now. Raises BadPhoto, Busy or Forbidden."""
+        return await self.service.fetched(self.url) if self.file is None else await self.file.read()
+
+
+async def photo_sent(
+    service: Here,
+    photo: Annotated[UploadFile | None, File(description=f"{PHOTO} Or else `url`.")] = None,
+    url: UrlForm = "",
+) -> AsyncIterator[Sent | None]:
+    """The photo of a request, None where it has none. Of what a URL gives nothing is told but whether it is a
+    usable photo. Raises NatviewsError where there are both a file and a URL."""
+    if photo is not None and url:
+        raise NatviewsError("Send either `photo` or `url`, not both.")
+    try:
+        yield Sent(service, photo, url) if photo is not None or url else None
+    except BadPhoto:
+        if not url:
+            raise
+        limits = service.settings.limits
+        raise BadPhoto(
+            f"its URL gives none within {limits.fetch_seconds:g} s and {limits.body // 2**20} MB, or leads to "
+            "where nothing is fetched from"
+        ) from None
+
+
+PhotoIfSent = Annotated[Sent | None, Depends(photo_sent)]
+
+
+def photo_needed(sent: PhotoIfSent) -> Sent:
+    """The photo of a request. Raises NatviewsError where it has none."""
+    if sent is None:
+        raise NatviewsError("Send either `photo`, an image file, or `url`, where one is.")
+    return sent
+
+
+Photo = Annotated[Sent, Depends(photo_needed)]
 
 
 def crop_of(text: str) -> Crop | None:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, Form, Query, Response
 
-from natviews.serving.api.asking import Here, addresses, crop_of, may_write
-from natviews.serving.forms import CropForm, Deleted, Id, Item, Items, PhotoFile, Taken, Vectors
+from natviews.serving.api.asking import Here, Photo, addresses, crop_of, may_write
+from natviews.serving.forms import CropForm, Deleted, Id, Item, Items, Taken, Vectors
 from natviews.types import NatviewsError
 
 router = addresses("items")
@@ -25,11 +25,12 @@ async def take_in(
     service: Here,
     id: Annotated[Id, Form(description="The photo's id; an earlier photo of this id is replaced.")],
     product_id: Annotated[Id, Form()],
-    photo: PhotoFile,
+    photo: Photo,
     facts: Annotated[str, Form(max_length=20_000, description="JSON: values for columns of the store.")] = "{}",
 ) -> Taken:
     """Takes a photo in. It is answered when the photo is safely in the store."""
-    await service.upsert(id, product_id, await photo.read(), _facts(facts))
+    known = _facts(facts)
+    await service.upsert(id, product_id, await photo.read(), known)
     return Taken(id=id, product_id=product_id)
 
 
@@ -52,9 +53,10 @@ async def take_out(service: Here, id: Annotated[list[Id], Query(min_length=1, ma
 
 
 @router.post("/embed")
-async def embed(service: Here, photo: PhotoFile, crop: CropForm = "") -> Vectors:
+async def embed(service: Here, photo: Photo, crop: CropForm = "") -> Vectors:
     """A photo's vectors; nothing is kept."""
-    described = await service.described(await photo.read(), crop_of(crop))
+    cut = crop_of(crop)
+    described = await service.described(await photo.read(), cut)
     extra = {name: vector.tolist() for name, vector in described.extra.items()}
     return Vectors(encoder=service.gallery.made_by.encoder, vector=described.vector.tolist(), extra=extra)
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import File, Form, Query, UploadFile
+from fastapi import Form, Query
 from fastapi.concurrency import run_in_threadpool
 
-from natviews.serving.api.asking import Here, addresses, crop_of
+from natviews.serving.api.asking import Here, Photo, PhotoIfSent, Sent, addresses, crop_of
 from natviews.serving.explaining import Explained
 from natviews.serving.forms import (
     CropForm,
@@ -16,7 +16,6 @@ from natviews.serving.forms import (
     K,
     Mode,
     ModeForm,
-    PhotoFile,
     Regions,
     Results,
     Text,
@@ -61,7 +60,7 @@ def search_by_product(
 @router.post("/search/photo")
 async def search_by_photo(
     service: Here,
-    photo: PhotoFile,
+    photo: Photo,
     crop: CropForm = "",
     k: K = 24,
     mode: Mode = "item",
@@ -78,7 +77,7 @@ async def search_by_photo(
 async def why(
     service: Here,
     match: Annotated[Id, Form(description="The id of a photo of the store.")],
-    photo: Annotated[UploadFile | None, File(description="The photo that asks, or else `query`.")] = None,
+    photo: PhotoIfSent,
     query: Annotated[Text, Form(description="The id of a photo of the store that asks.")] = "",
     crop: CropForm = "",
     mode: ModeForm = "item",
@@ -90,13 +89,14 @@ async def why(
 
 
 async def explained(
-    service: Service, match: str, photo: UploadFile | None, query: str, crop: str, mode: str
+    service: Service, match: str, photo: Sent | None, query: str, crop: str, mode: str
 ) -> tuple[Explained, Explained]:
     """What a photo that was sent, or one of the store, has in common with one of the store."""
     if (photo is None) == (not query):
         raise NatviewsError("Send either a photo or the id of one as `query`.")
+    cut = crop_of(crop)
     asking = query if photo is None else await photo.read()
-    return await service.why(asking, match, crop_of(crop), design=mode == "design")
+    return await service.why(asking, match, cut, design=mode == "design")
 
 
 @router.get("/search/title")
