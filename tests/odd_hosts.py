@@ -97,7 +97,8 @@ class _Answer(socketserver.StreamRequestHandler):
     def _to(self, rest):
         """`to/HOST/PATH`: a redirect there, `to/` alone to the same place."""
         place = f"http://{rest}" if rest else "/to/"
-        self._say(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n" % place.encode())
+        head = b"HTTP/1.1 302 Found\r\nSet-Cookie: a=secret; Path=/\r\nContent-Length: 0\r\n"
+        self._say(head, b"Location: %s\r\n\r\n" % place.encode())
 
     def _file(self, rest):
         self._say(b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\nLocation: file:///etc/passwd\r\n\r\n")
