@@ -61,11 +61,13 @@ def test_no_url_is_fetched_unless_it_is_switched_on(client, catalog, host):
 
 
 def test_a_url_answers_as_the_photo_itself(fetching, catalog, host, photo_bytes):
+    host.asked.clear()
     for path, form in forms(catalog).items():
-        by_url = fetching.post(path, data=form | {"url": f"http://{SHOP}:{host.port}/photo"})
+        by_url = fetching.post(path, data=form | {"url": f"http://{SHOP}:{host.port}/photo?size=3&of=a%20b"})
         by_file = fetching.post(path, data=form, files={"photo": photo_bytes(0)})
         assert by_url.status_code == by_file.status_code in (200, 201), by_url.text
         assert by_url.json() == by_file.json(), path
+    assert [head.split()[1] for head in host.asked] == ["/photo?size=3&of=a%20b"] * len(POSTS)
     assert fetching.get("/v1/items?product_id=new").json()["total"] == 1
     crop = {"crop": "0.1,0.1,0.6,0.6", "url": f"http://{SHOP}:{host.port}/photo"}
     files = {"photo": photo_bytes(0)}
