@@ -10,6 +10,8 @@ from natviews.types import NatviewsError
 from natviews.verbs import VERBS
 
 SAYS = "Learn what products look like from a shop's own photos, and find the same item again."
+INTERRUPTED = 130
+"""The exit code of a command that was told to end: 128 and SIGINT's number, as shells have it."""
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=SAYS)
 for verb in VERBS:
@@ -28,6 +30,8 @@ def main() -> None:
     except OSError as error:  # a full disk, a folder that went away: nothing whole is lost
         print(f"natviews: {error}; mend that and run the same command again.", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:  # typer turns the first into the second, without a word
+        if not isinstance(end, KeyboardInterrupt) and end.code != INTERRUPTED:
+            raise
         print("natviews: interrupted; run the same command again to continue.", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
