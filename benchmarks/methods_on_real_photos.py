@@ -9,9 +9,9 @@ row with and without the closed-form head, and each minus frozen, minus frozen w
 of lightly's, paired by query. The catalogue needs the columns `shop` and `source_guess`.
 
 lightly's rows use its own transforms, heads and losses in its documentation's example loop, as carefully as ours:
-AdamW with the same rates, batch norm's statistics frozen, bfloat16 and channels_last, and as many steps of as many products
-as `natural` has; DINO, a step of which takes 1.4 times as long, seven tenths of them, so that all have the same time.
-Its encoders get the same head.
+AdamW with the same rates, batch norm's statistics frozen, bfloat16 and channels_last, and as many steps of as many
+photos as `natural` takes products; DINO, a step of which takes 1.4 times as long, seven tenths of them, so that all
+have the same time. Its encoders get the same head.
 """
 
 import argparse
