@@ -10,8 +10,8 @@ of lightly's, paired by query. The catalogue needs the columns `shop` and `sourc
 
 lightly's rows use its own transforms, heads and losses in its documentation's example loop, as carefully as ours:
 AdamW with the same rates, batch norm's statistics frozen, bfloat16 and channels_last, and as many steps of as many
-photos as `natural` takes products; DINO, a step of which takes 1.4 times as long, seven tenths of them, so that all
-have the same time. Its encoders get the same head.
+photos as `natural` takes products; DINO, a step of which takes 1.4 times as long, seven tenths of them, so that
+all have the same time. Its encoders get the same head.
 """
 
 import argparse
