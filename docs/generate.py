@@ -14,7 +14,7 @@ import typer
 
 import natviews
 from natviews.cli import app
-from natviews.methods import METHODS
+from natviews.methods import METHODS, RULES, scalable
 from natviews.views import OPS, POLICIES, Policy
 from natviews.views.ops import Op
 
@@ -139,7 +139,10 @@ def methods() -> str:
         said = (inspect.getdoc(inspect.getmodule(method)) or "").split("\n\n")
         boxed = [f"```text\n{part}\n```" if part.startswith("    ") else part for part in said]
         parts += [f"## {name}", *boxed, inspect.getdoc(method) or ""]
-        parts.append(f"Parameters: `{_signature(method) or 'none'}`")
+        scaled = f". May be `auto`: `{', '.join(scalable(method))}`" if scalable(method) else ""
+        parts.append(f"Parameters: `{_signature(method) or 'none'}`{scaled}")
+    rules = [f"- `{name}`: {' '.join((inspect.getdoc(rule) or '').split())}" for name, rule in RULES.items()]
+    parts += ["## What `auto` gives", "\n".join(rules)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -150,7 +153,10 @@ come from nor how many processes train. A recipe names one and its parameters
 `against`, where a method has it, is what a positive weighs against its negatives: `infonce`; `decoupled`, for
 small batches (Yeh et al., ECCV 2022); `debiased`, where negatives may be of the same kind (Chuang et al.,
 NeurIPS 2020); `rince`, where positives may be wrong (Chuang et al., CVPR 2022). Photos of the row's own product
-are no negatives for it, nor are those of products that a collage shows beside it, in batches as in queues."""
+are no negatives for it, nor are those of products that a collage shows beside it, in batches as in queues.
+
+Defaults are the published ones, of a million photos and more. Where a recipe says `auto`, a parameter follows how
+many photos and steps there are, by the rules at the end of this page, and `run.yaml` says what was chosen."""
 
 
 PAGES = {"commands.md": commands, "methods.md": methods, "python.md": python, "views.md": views}

@@ -2,7 +2,8 @@ import pytest
 import yaml
 
 from natviews.config import recipe_names
-from natviews.methods import METHODS
+from natviews.encoders import Encoder
+from natviews.methods import METHODS, Scale
 from natviews.training import Recipe
 from natviews.types import NatviewsError
 from natviews.views import POLICIES
@@ -48,6 +49,8 @@ def test_views_are_as_large_as_the_encoder_unless_said_otherwise():
         ({"encoder": {"name": "resnet19"}}, "did you mean 'resnet18'"),
         ({"pairing": "naturl"}, "pairing = 'naturl' does not fit: Input should be 'natural'"),
         ({"metod": "simclr"}, "did you mean 'method'"),
+        ({"method": {"name": "moby", "temperature": "auto"}}, "temperature = 'auto' does not fit"),
+        ({"method": {"name": "moby", "queue": "atuo"}}, "queue = 'atuo' does not fit"),
         ({"training": {"epocs": 3}}, "did you mean 'epochs'"),
         ({"training": {"epochs": 0}}, "at least 1"),
         ({"training": {"lr": "fast"}}, "does not fit"),
@@ -57,6 +60,15 @@ def test_views_are_as_large_as_the_encoder_unless_said_otherwise():
 def test_what_does_not_exist_or_fit_is_refused_by_name(values, said):
     with pytest.raises(NatviewsError, match=said):
         Recipe.of(values)
+
+
+def test_what_is_left_open_is_settled_by_the_scale_and_nothing_else_is():
+    recipe = Recipe.of({"method": {"name": "moby", "queue": "auto", "momentum": 0.5}})
+    assert recipe.left_open == ["queue"] and Recipe.of(yaml.safe_load(recipe.to_yaml())) == recipe
+    settled = recipe.scaled_to(Scale(photos=3000, steps=100))
+    assert settled.method == {**recipe.method, "queue": 256} and not settled.left_open
+    with pytest.raises(NatviewsError, match="queue is still auto"):
+        recipe.build_method(Encoder.create(recipe.encoder))
 
 
 def test_a_weights_file_describes_the_encoder_unless_the_recipe_does(shared_data):

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from natviews.catalog import pack, with_split
 from natviews.encoders import Architecture, Encoder
+from natviews.methods import RULES, Scale
 from natviews.training import Recipe, recommended, settling, train
 from natviews.types import NatviewsError
 
@@ -81,6 +82,17 @@ def test_steps_are_as_many_as_given_and_the_reason_is_written_down(catalog, tmp_
     assert train(catalog, recipe, tmp_path).recipe == run.recipe  # and again it is the same run
     with pytest.raises(NatviewsError, match="another recipe.*epochs"):
         train(catalog, tiny(tiny_settings, "training.steps=6"), tmp_path)
+
+
+def test_what_a_method_leaves_open_follows_the_photos_and_is_written_down(catalog, tmp_path, tiny_settings):
+    recipe = Recipe.load(
+        "natural-moby", [*tiny_settings, "encoder.name=small", "views.size=32", "method.queue=auto", "weights="]
+    )
+    run = train(catalog, recipe, tmp_path)
+    photos = len(with_split(pack(catalog, 64)).catalog.part("train"))
+    assert run.recipe.method["queue"] == RULES["queue"](Scale(photos, 1)) < 256
+    assert f"# method.queue: {run.recipe.method['queue']}, of {photos} photos and " in run.plan
+    assert train(catalog, recipe, tmp_path).recipe == run.recipe  # and again it is the same run
 
 
 def test_a_recipe_that_a_program_made_is_continued_though_its_text_is_read_as_other_numbers(

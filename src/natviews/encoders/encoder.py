@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from natviews import __version__
 from natviews.config import check, did_you_mean
+from natviews.encoders.convolutions import quicken
 from natviews.encoders.describing import Describe
 from natviews.encoders.head import Whitening
 from natviews.encoders.memory import keep_freed_memory
@@ -296,6 +297,7 @@ def _backbone(architecture: Architecture, pretrained: bool) -> nn.Module:
                     "give a file with --weights FILE.safetensors."
                 ) from None
             raise NatviewsError(f"timm cannot build {architecture.name!r} with {options}: {reason}") from None
+    quicken(backbone)
     return backbone.to(memory_format=torch.channels_last)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from natviews.config import RECIPES, did_you_mean, recipe_names
 from natviews.evaluation import CLUSTER_METRICS, FIGURES, LABEL_FREE, METRICS, ROBUSTNESS
-from natviews.methods import METHODS
+from natviews.methods import METHODS, RULES, scalable
 from natviews.types import NatviewsError
 from natviews.views import OPS, POLICIES
 
@@ -34,7 +34,13 @@ def explanation(name: str) -> str:
 def _method(name: str) -> str:
     method = METHODS[name]
     box = inspect.getdoc(inspect.getmodule(method)) or ""
-    return f"method {name}\n\n{box}\n\n{inspect.getdoc(method)}\n\n{_parameters(method)}\n{_place(method)}"
+    scaled = [f"  {name}: auto  {_in_one_line(RULES[name])}" for name in scalable(method)]
+    parameters = "\n".join([_parameters(method), *scaled])
+    return f"method {name}\n\n{box}\n\n{inspect.getdoc(method)}\n\n{parameters}\n{_place(method)}"
+
+
+def _in_one_line(thing: object) -> str:
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
 def _made_by(kind: str, made: dict[str, Any]) -> Callable[[str], str]:

@@ -10,7 +10,7 @@ import yaml
 
 from natviews.config import check, choose, did_you_mean, load_recipe, resolved, with_settings
 from natviews.encoders import Architecture, described_by
-from natviews.methods import METHODS, Method
+from natviews.methods import AUTO, METHODS, RULES, Method, Scale, scalable
 from natviews.types import NatviewsError
 from natviews.views import POLICIES, Policy, policy
 
@@ -95,7 +95,8 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Checked when it is made, before a photo is opened. `views`, `method` are a name and its parameters.
+    """Checked when it is made, before a photo is opened. `views`, `method` are a name and its parameters; a
+    method's queue, prototypes and momentum may be `auto`, to follow how much there is to learn from.
 
     `heads` are the closed-form heads that the encoder gets: `identity`, which item it is, and `design`, what it
     looks like whatever its colour.
@@ -135,7 +136,11 @@ class Recipe:
         schedule = Schedule(**check(Schedule, values.get("training", {}), "training"))
         size = {"size": architecture.size}
         views = _completed(values.get("views", "simclr"), "views", POLICIES, size)
-        method = _completed(values.get("method", "simclr"), "method", METHODS, {})
+        given = _named(values.get("method", "simclr"), "method")
+        may_be_open = scalable(choose(given["name"], METHODS, "method"))
+        left_open = {name: AUTO for name in may_be_open if given.get(name) == AUTO}
+        given = {name: value for name, value in given.items() if name not in left_open}
+        method = _completed(given, "method", METHODS, {}) | left_open
         rest = check(cls, {key: values[key] for key in ("pairing", "weights", "heads") if key in values}, "recipe")
         recipe = cls(views=views, method=method, encoder=architecture, training=schedule, **rest)
         recipe.policy()
@@ -146,10 +151,21 @@ class Recipe:
         return policy(self.views["name"], **_without_name(self.views))
 
     def build_method(self, encoder: torch.nn.Module) -> Method:
-        """The method around an encoder."""
+        """The method around an encoder. Raises NatviewsError where `scaled_to` has yet to settle some of it."""
+        if self.left_open:
+            raise NatviewsError(f"method: {self.left_open[0]} is still {AUTO}; see Recipe.scaled_to.")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.training.seed)
             return METHODS[self.method["name"]](encoder, **_without_name(self.method))
+
+    @property
+    def left_open(self) -> list[str]:
+        """The method's parameters that are `auto`."""
+        return [name for name, value in self.method.items() if value == AUTO]
+
+    def scaled_to(self, scale: Scale) -> "Recipe":
+        """The recipe with what its method left open settled by how much there is to learn from."""
+        return replace(self, method={**self.method, **{name: RULES[name](scale) for name in self.left_open}})
 
     def with_precision(self, precision: Literal["float32", "bfloat16"]) -> "Recipe":
         """The recipe with the numbers' precision settled."""

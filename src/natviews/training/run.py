@@ -28,7 +28,7 @@ from natviews.training.measuring import (
 )
 from natviews.training.processes import ending_together, launched
 from natviews.training.recipe import Head, Recipe
-from natviews.training.settling import allowed_by, epochs_within, is_sharded, with_epochs
+from natviews.training.settling import allowed_by, epochs_within, is_sharded, scaled_to, with_epochs
 from natviews.types import NatviewsError
 
 
@@ -137,6 +137,7 @@ def _settle(
                     f"{asked.minutes:g} minutes choose another --out.",
                     stacklevel=2,
                 )
+        recipe = scaled_to(packed, recipe).recipe
         header = path.read_text(encoding="utf-8").split("\n", 1)[0]
         _refuse_other(run, earlier.to_yaml(), recipe.to_yaml(), header, _header(packed))
         return recipe
@@ -148,9 +149,11 @@ def _settle(
     else:
         recipe = recipe.with_precision(asked.precision)
     if asked.minutes:
-        epochs, reason = epochs_within(fabric, recipe, packed, began)
+        epochs, reason = epochs_within(fabric, scaled_to(packed, recipe).recipe, packed, began)
         recipe = with_epochs(recipe, epochs)
         said.append(reason)
+    recipe, scaled = scaled_to(packed, recipe)
+    said += scaled
     if fabric.is_global_zero:
         with whole_file(path) as temporary:
             lines = [_header(packed), *(f"# {reason}" for reason in said), recipe.to_yaml()]

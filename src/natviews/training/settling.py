@@ -16,7 +16,7 @@ from lightning.fabric import Fabric
 from natviews.catalog import Catalog, PackedPhotos, pack, with_split
 from natviews.config import load_recipe, with_settings
 from natviews.encoders import Encoder, stored_size
-from natviews.methods import Progress
+from natviews.methods import Progress, Scale
 from natviews.progress import progress
 from natviews.training.collapse import Watch
 from natviews.training.loop import batches_of, sampler_of, set_up, step_once
@@ -84,6 +84,17 @@ def _suited(packed: PackedPhotos, weights: str | None) -> tuple[dict[str, Any], 
         f"batch, epochs: {products} products to learn from",
     ]
     return values, reasons
+
+
+def scaled_to(packed: PackedPhotos, recipe: Recipe) -> Choice:
+    """The recipe with what its method left open settled by its length and the photos of `train`."""
+    if not recipe.left_open:
+        return Choice(recipe, [])
+    learn = packed.catalog.part("train")
+    steps = round(recipe.training.epochs * sampler_of(recipe, learn).steps_per_epoch)
+    scaled = recipe.scaled_to(Scale(len(learn), max(1, steps)))
+    reason = f"of {len(learn)} photos and {steps} steps; what follows how much there is to learn from"
+    return Choice(scaled, [f"method.{name}: {scaled.method[name]}, {reason}" for name in recipe.left_open])
 
 
 def is_sharded(recipe: Recipe) -> bool:
