@@ -57,8 +57,9 @@ def test_a_map_of_a_pixel_or_four_meets_a_dense_layer_and_a_larger_one_does_not(
     quicken(nn.Sequential(convolution))
     monkeypatch.setattr(nn.Conv2d, "forward", lambda self, x: pytest.fail("as it is made"))
     learnt(convolution, torch.randn(2, 8, 2, 2))
-    with pytest.raises(pytest.fail.Exception):
-        learnt(convolution, torch.randn(2, 8, 3, 2))
+    for sides in ((3, 2), (2, 3)):
+        with pytest.raises(pytest.fail.Exception):
+            learnt(convolution, torch.randn(2, 8, *sides))
 
 
 @pytest.mark.parametrize("kind", DEPTHWISE)
@@ -71,6 +72,16 @@ def test_a_depthwise_convolution_with_a_stride_learns_in_float32(kind):
     torch.testing.assert_close(
         learnt(convolution, x)[1][1].double(), exact, rtol=0, atol=0.004 * exact.abs().max()
     )
+
+
+def test_other_convolutions_are_left_as_they_are():
+    depthwise = nn.Conv2d(8, 8, 3, groups=8)
+    padded_by_timm = timm.layers.Conv2dSame(8, 6, 3, stride=2)
+    dilated, reflecting = nn.Conv2d(8, 6, 3, dilation=2), nn.Conv2d(8, 6, 3, padding=1, padding_mode="reflect")
+    network = nn.Sequential(depthwise, padded_by_timm, dilated, reflecting)
+    kinds = [type(module) for module in network]
+    quicken(network)
+    assert [type(module) for module in network] == kinds
 
 
 def test_outside_of_training_and_without_reduced_precision_nothing_changes():
