@@ -3,8 +3,9 @@
     python benchmarks/small_data.py OUT [--products N...] [--seeds N]
 
 Trains the small network from nothing, for 500 steps each, on natural views of generated catalogues and writes
-OUT/small_data.md: MAP@R on held-out products, without a head and with the one chosen, the mean of the seeds. Run
-again, it continues. About 40 seconds of one core for each of 15 settings, size and seed.
+OUT/small_data.md: MAP@R on held-out products, without a head and with the one chosen, the mean of the seeds, or
+nan where a run collapsed. Run again, it continues. About 40 seconds of one core for each of 15 settings, size and
+seed.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import numpy as np
 
 from natviews.catalog import Catalog, generate_catalog
 from natviews.training import Recipe, train
+from natviews.types import NatviewsError
 
 STEPS = 500
 BASE: dict[str, Any] = {
@@ -67,7 +69,11 @@ def held_out(catalog: Catalog, out: Path, method: str, parameter: str, value: An
     """MAP@R on held-out products, by `no head` and `head`."""
     values = BASE | METHODS[method] | {"training": SCHEDULE | {"seed": seed}}
     values["method"] = {"name": method} | METHODS[method]["method"] | {parameter: value}
-    run = train(catalog, Recipe.of(values), out / "-".join(f"{v}" for v in (*values["method"].values(), seed)))
+    try:
+        run = train(catalog, Recipe.of(values), out / "-".join(f"{v}" for v in (*values["method"].values(), seed)))
+    except NatviewsError as stopped:  # a collapse is a result
+        print(f"{method}, {parameter} {value}: {stopped}", flush=True)
+        return {"no head": np.nan, "head": np.nan}
     tried = json.loads((run.encoder / "encoder.json").read_text(encoding="utf-8"))["card"][
         "head_map@r_by_shrinkage"
     ]

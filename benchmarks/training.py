@@ -49,6 +49,7 @@ UNLIKE = (
     "lightly decodes a JPEG each time it is seen; natviews packs pixels once, before anything is timed.",
     "natviews checks every loss and gradient and writes a log; lightly's example prints a mean at an epoch's end.",
     "natviews keeps freed memory (mallopt) and fuses AdamW; lightly's example leaves both as they come.",
+    "natviews computes convolutions over maps of a few pixels as dense layers; lightly's network is as it comes.",
     "Nobody writes checkpoints, and an epoch of lightly's never ends: its workers are started once.",
 )
 

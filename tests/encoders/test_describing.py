@@ -21,6 +21,7 @@ if importlib.util.find_spec("openvino") is None:  # importing it here would tell
 NETWORKS = {
     "small": {"name": "small", "size": 32, "options": {"width": 16}},
     "stages at two sizes": {"name": "mobilenetv2_050", "size": 64, "also": (90,), "features": "stages"},
+    "stages and colours": {"name": "mobilenetv2_050", "size": 64, "also": (120,), "features": "stages+colours"},
     "padded to the photo's size": {"name": "mobilenetv2_050", "size": 75, "options": {"pad_type": "same"}},
     "vit": {"name": "vit_tiny_patch16_224", "size": 32, "options": {"patch_size": 8, "img_size": 32, "depth": 3}},
 }

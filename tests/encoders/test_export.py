@@ -32,7 +32,7 @@ NETWORKS = {
         "name": "mobilenetv2_050",
         "size": 64,
         "also": (90,),
-        "features": "stages",
+        "features": "stages+colours",
     },
     "vit": {"name": "vit_tiny_patch16_224", "size": 32, "options": {"patch_size": 8, "img_size": 32, "depth": 3}},
     "a size that counts twice": SMALL | {"also": (48, 32), "mean": (0.2, 0.4, 0.6), "std": (0.1, 0.2, 0.3)},

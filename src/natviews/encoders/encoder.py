@@ -19,6 +19,8 @@ from torch.nn import functional as F
 
 from natviews import __version__
 from natviews.config import check, did_you_mean
+from natviews.encoders.colours import WIDTH as COLOURS
+from natviews.encoders.colours import colours
 from natviews.encoders.convolutions import quicken
 from natviews.encoders.describing import Describe
 from natviews.encoders.head import Whitening
@@ -33,6 +35,9 @@ from natviews.views.ops import Op
 OWN = {"small": SmallNet}
 WEIGHTS, CARD = "encoder.safetensors", "encoder.json"
 BATCH = 64
+COLOUR = 0.5
+"""The length of a photo's colours beside a stage's features, whose length is 1: chosen on real photos
+(docs/measured.md)."""
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -44,9 +49,10 @@ class Architecture:
     then the mean direction of all, since what is small at one is large at another; `crop` the share of the
     photo's shorter side that is shown (0.875: shorter side to 256, centre 224); `mean` and `std` per RGB
     channel on a 0..1 scale, the backbone's own where not given; `features` whether a photo is embedded by the
-    last stage's alone, which are what is trained, or by all stages' (`natviews.encoders.stages`); `batchnorm`
-    whether its statistics move in training; `preparation` what is done to a photo first
-    (`natviews.views.Preparation`; None: nothing); `options` go to timm (such as `pad_type: same`).
+    last stage's alone, which are what is trained, by all stages' (`natviews.encoders.stages`), or by these and the
+    photo's colours (`natviews.encoders.colours`); `batchnorm` whether its statistics move in training;
+    `preparation` what is done to a photo first (`natviews.views.Preparation`; None: nothing); `options` go to
+    timm (such as `pad_type: same`).
     """
 
     name: str
@@ -55,7 +61,7 @@ class Architecture:
     crop: float = 0.875
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
-    features: Literal["last", "stages"] = "last"
+    features: Literal["last", "stages", "stages+colours"] = "last"
     batchnorm: Literal["moving", "frozen"] = "moving"
     precision: Precision = "float32"
     preparation: dict[str, Any] | None = None
@@ -137,14 +143,23 @@ class Encoder(nn.Module):
     @property
     def width(self) -> int:
         """The number of features that a photo is described by, and of its vector."""
-        return stages_width(self.backbone) if self.architecture.features == "stages" else self.dim
+        kind = self.architecture.features
+        if kind == "last":
+            return self.dim
+        return stages_width(self.backbone) + (COLOURS if kind == "stages+colours" else 0)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.backbone(x)
 
     def wide_features(self, x: Tensor) -> Tensor:
         """Prepared photos (B, 3, S, S) -> the features (B, width) that they are embedded by."""
-        return stages(self.backbone, x) if self.architecture.features == "stages" else self.backbone(x)
+        kind = self.architecture.features
+        if kind == "last":
+            return self.backbone(x)
+        seen = stages(self.backbone, x)
+        if kind == "stages":
+            return seen
+        return torch.cat([seen, COLOUR * colours((x * self.std + self.mean) / 255)], dim=1)
 
     def describe(self, x: Tensor) -> Tensor:
         """`wide_features` in the encoder's precision."""
