@@ -6,7 +6,8 @@ Trains each recipe on the train split for the same share of its epochs (5 to 15 
 again, it continues), embeds, and judges all with one evaluator on the test split: MAP@R, Recall@5 and Recall@1
 within each shop, and Recall@1 of buyers' photos among sellers'. Writes OUT/methods.md and OUT/methods.json: each
 row with and without the closed-form head, and each minus frozen, minus frozen with whitening, and minus the better
-of lightly's, paired by query. The catalogue needs the columns `shop` and `source_guess`.
+of lightly's, paired by query. All are described as the recipes describe photos (all stages, colours, two sizes),
+the frozen network also as it usually is. The catalogue needs the columns `shop` and `source_guess`.
 
 lightly's rows use its own transforms, heads and losses in its documentation's example loop, as carefully as ours:
 AdamW with the same rates, batch norm's statistics frozen, bfloat16 and channels_last, and as many steps of as many
@@ -43,6 +44,8 @@ from natviews.types import Embeddings, Provenance
 TRAINED = ("mocov2", "byol", "simsiam", "visreg", "dino", "skill", "moby", "siamese", "twoheads")
 RECIPES = ("natural", *(f"natural-{name}" for name in TRAINED))
 SHOWN = ("map@r", "recall@5", "recall@1", "buyer's")
+USUAL = "frozen, last stage"
+"""The pretrained network as it is usually used, at one size; its head is the closed-form whitening."""
 SIZE, BATCH, RATE = 160, 96, 1e-4
 
 
@@ -227,10 +230,14 @@ def judged_rows(arguments: argparse.Namespace, seed: int) -> dict[str, Judged]:
         epochs = max(1, round(full.training.epochs * arguments.share))
         return replace(full, training=replace(full.training, epochs=epochs, measures=2))
 
-    frozen = arguments.out / "frozen"
-    if not frozen.exists():
-        Encoder.create(start.encoder, weights=start.weights).save(frozen)
-    add("frozen", frozen)
+    for name, architecture in (
+        (USUAL, replace(start.encoder, features="last", also=())),
+        ("frozen", start.encoder),
+    ):
+        folder = arguments.out / name.replace(", ", "-").replace(" ", "-")
+        if not folder.exists():
+            Encoder.create(architecture, weights=start.weights).save(folder)
+        add(name, folder)
     for name in arguments.only or RECIPES:
         add(name, train(catalog, recipe_of(name), arguments.out / f"{name}-{seed}").encoder)
     for name in LIGHTLY:
@@ -257,7 +264,7 @@ def main() -> None:
         peer = max((n for n in rows if n.startswith("lightly")), key=lambda n: of_row[n]["map@r"]["value"])
         texts += [f"## Seed {seed}", table(of_row)]
         document[str(seed)] = {"rows": of_row, "minus": {}}
-        for other in ("frozen, no head", "frozen, head", peer):
+        for other in (f"{USUAL}, no head", f"{USUAL}, head", "frozen, head", peer):
             ours = {name: found for name, found in rows.items() if name.startswith("natural")}
             compared = {name: figures(minus(found, rows[other])) for name, found in ours.items()}
             texts += [f"Minus {other}, paired:", table(compared, "+")]
