@@ -44,6 +44,7 @@ def test_weights_are_tuned_with_care(catalog, weights):
     assert recipe.views["size"] == 96 and recipe.encoder.sizes == (128, 160)
     assert recipe.encoder.batchnorm == "frozen" and recipe.training.lr < 1e-3
     assert "careful" in reasons[0]
+    assert recipe.method["name"] == "twoheads" and recipe.heads == ("identity", "design")
 
 
 def test_where_no_product_has_two_photos_pairs_are_augmented(catalog):

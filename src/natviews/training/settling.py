@@ -58,15 +58,15 @@ def _suited(packed: PackedPhotos, weights: str | None) -> tuple[dict[str, Any], 
     products = len(catalog.products)
     side = float(np.median([min(packed.size(int(row))) for row in rows[:: max(1, len(rows) // 1000)]]))
     size = max([of for of in SIZES if of <= side] or SIZES[:1])
-    batch = max(2, min(96, products // 4))
+    batch = max(2, min(64 if weights else 96, products // 4))
     epochs = float(np.clip(round(EPOCHS * (PRODUCTS / max(1, products)) ** 0.5), 5, 200))
     if weights:
-        values = load_recipe("natural") | {"weights": weights}
+        values = load_recipe("natural-twoheads") | {"weights": weights}
         encoder = {name: value for name, value in values["encoder"].items() if name != "name"}
         values["encoder"] = encoder | {"size": _rounded(LARGER * size), "also": [_rounded(LARGEST * size)]}
         begun = (
-            "method, rates: a careful fine-tune by SimCLR, since weights are given; of what was tried on real "
-            "photos it did best (docs/measured.md)"
+            "method, rates: a careful fine-tune by two heads, since weights are given; of what was tried on real "
+            "photos it did best (docs/studies/real-photos.md)"
         )
     else:
         values = load_recipe("demo")
@@ -134,7 +134,8 @@ def epochs_within(fabric: Fabric, recipe: Recipe, packed: PackedPhotos, began: f
         begun = time.monotonic()
         features_of(encoder, learn.take(np.arange(len(learn)) < LOOKED_AT), "timing features")
         a_photo = (time.monotonic() - begun) / min(len(learn), LOOKED_AT)
-    described = 2 * (len(learn) + held_out) + (recipe.training.measures + 1) * held_out
+    ends = 2 + ("design" in recipe.heads)  # what it began with, what came of it, and that recoloured
+    described = ends * (len(learn) + held_out) + (recipe.training.measures + 1) * held_out
     left = 60 * recipe.training.minutes - (time.monotonic() - began) - described * a_photo
     a_step, left = fabric.broadcast((a_step, left))
     steps = int(left / a_step)
