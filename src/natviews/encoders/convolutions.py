@@ -31,13 +31,6 @@ def quicken(network: nn.Module) -> None:
             module.__class__ = _joined(_AsDense, nn.Conv2d)
 
 
-def as_made(network: nn.Module) -> None:
-    """Undoes `quicken`."""
-    for module in network.modules():
-        if isinstance(module, (_InFloat32, _AsDense)):
-            _, _, module.__class__, *_ = type(module).__mro__
-
-
 def _is_plain(convolution: nn.Conv2d) -> bool:
     return (
         convolution.groups == 1
