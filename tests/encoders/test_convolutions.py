@@ -1,6 +1,7 @@
 """Convolutions computed another way give what they gave: values, gradients, names, all outside of training."""
 
 import copy
+import pickle
 
 import pytest
 import timm
@@ -107,6 +108,16 @@ def test_weights_keep_their_names_and_a_copy_has_its_own():
     with torch.autocast("cpu", torch.bfloat16):
         assert network(torch.randn(2, 3, 32, 32)).abs().sum() > 0
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_network_that_has_it_can_be_sent_to_another_process():
+    network = timm.create_model("mobilenetv2_050", num_classes=0, pad_type="same")
+    quicken(network)
+    other = pickle.loads(pickle.dumps(network))
+    kinds = [type(module) for module in network.modules()]
+    assert [type(module) for module in other.modules()] == kinds
+    quicken(network)
+    assert [type(module) for module in network.modules()] == kinds  # nor does it change twice
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2_050", "resnet18"])

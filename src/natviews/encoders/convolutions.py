@@ -10,6 +10,7 @@ of 40 px 1.4 times (`python benchmarks/convolutions.py`).
 from typing import cast
 
 import torch
+from timm.layers import Conv2dSame
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,12 +24,10 @@ def quicken(network: nn.Module) -> None:
     They change their class and nothing else, so weights, their names and a library's own padding stay.
     """
     for module in network.modules():
-        if not isinstance(module, nn.Conv2d) or isinstance(module, (_InFloat32, _AsDense)):
-            continue
-        if module.groups > 1 and max(module.stride) > 1:
-            module.__class__ = _joined(_InFloat32, type(module))
+        if isinstance(module, nn.Conv2d) and module.groups > 1 and max(module.stride) > 1:
+            module.__class__ = IN_FLOAT32.get(type(module), type(module))
         elif type(module) is nn.Conv2d and _is_plain(module):
-            module.__class__ = _joined(_AsDense, nn.Conv2d)
+            module.__class__ = _AsDense
 
 
 def _is_plain(convolution: nn.Conv2d) -> bool:
@@ -38,10 +37,6 @@ def _is_plain(convolution: nn.Conv2d) -> bool:
         and convolution.padding_mode == "zeros"
         and isinstance(convolution.padding, tuple)
     )
-
-
-def _joined(way: type, kind: type) -> type:
-    return type(kind.__name__, (way, kind), {})
 
 
 def _learns_reduced(x: Tensor) -> bool:
@@ -54,6 +49,13 @@ class _InFloat32(nn.Conv2d):
             return super().forward(x)
         with torch.autocast("cpu", enabled=False):
             return super().forward(x.float()).to(torch.get_autocast_dtype("cpu"))
+
+
+class _PaddedInFloat32(_InFloat32, Conv2dSame):
+    """One that timm pads as TensorFlow does."""
+
+
+IN_FLOAT32: dict[type, type] = {nn.Conv2d: _InFloat32, Conv2dSame: _PaddedInFloat32}
 
 
 class _AsDense(nn.Conv2d):

@@ -1,8 +1,8 @@
 """Parameters that follow how much there is to learn from: what a recipe that says `auto` gets.
 
 The published values are those of a million photos. Each rule meets them there and rests, below that, on
-experiments of our own (docs/studies/small-data.md; `python benchmarks/small_data.py`). What did not matter has
-no rule: a teacher's temperature of 0.04 was best at every size, and one of 0.07 collapsed at once.
+experiments of our own (docs/studies/small-data.md; `python benchmarks/small_data.py`). A teacher's temperature
+needs no rule: 0.04 was best at both sizes tried, and 0.07 collapsed at once.
 """
 
 import inspect
@@ -35,8 +35,8 @@ def prototypes(scale: Scale) -> int:
 
 
 def momentum(scale: Scale) -> float:
-    """1 - 15 / steps, 0.97 to 0.996: a teacher that looks back over a few hundredths of the run, and not over less
-    than thirty steps.
+    """1 - 15 / steps, from 0.97 to the 0.996 of BYOL and DINO: a teacher that looks back over a few hundredths of
+    the run, and over thirty steps at least.
     """
     return round(min(0.996, max(0.97, 1 - 15 / scale.steps)), 4)
 
