@@ -78,8 +78,8 @@ TARGETS = (
     Target(PLAIN, "albumentations", CACHED, 4.5),
     Target(TILTED, "torchvision", OURS, 35),
     Target(TILTED, "albumentations", OURS, 5),
-    Target("reading", "Pillow, shrunk to 384 px", "packed", 50),  # the same pixels
-    Target("reading", "cv2, shrunk to 384 px", "packed", 50),
+    Target("reading", "Pillow shrunk to 384 px", "packed", 50),  # the same pixels
+    Target("reading", "cv2 shrunk to 384 px", "packed", 50),
 )
 MOST_WAITING = 0.05
 
@@ -237,11 +237,11 @@ def readers(packed: PackedPhotos, folder: Path) -> Iterator[Contender]:
     full = cycle(paths)
     yield Contender("Pillow", lambda: read_photo(next(full)))
     shrunk = cycle(paths)
-    yield Contender(f"Pillow, shrunk to {STORED} px", lambda: read_photo(next(shrunk), STORED))
+    yield Contender(f"Pillow shrunk to {STORED} px", lambda: read_photo(next(shrunk), STORED))
     read = cycle([str(path) for path in paths])
     yield Contender("cv2", lambda: cv2.imread(next(read)))
     again = cycle([str(path) for path in paths])
-    yield Contender(f"cv2, shrunk to {STORED} px", lambda: shrunk_by_cv2(cv2.imread(next(again))))
+    yield Contender(f"cv2 shrunk to {STORED} px", lambda: shrunk_by_cv2(cv2.imread(next(again))))
     small = cycle([shrunk_file(packed, row, folder) for row in range(len(packed))])
     yield Contender(f"cv2 from {STORED} px", lambda: cv2.imread(next(small)))
 

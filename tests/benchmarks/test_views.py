@@ -28,7 +28,7 @@ CONTENDERS = {
     "DINO with rotation and perspective, uint8": UINT8,
     "policies": {"skill", "sea", "simclr", "moco", "byol", "dino", "identity", "skill, drawing alone",
                  "dino, drawing alone"},
-    "reading": {"packed", "Pillow", "Pillow, shrunk to 384 px", "cv2", "cv2 from 384 px"},
+    "reading": {"packed", "Pillow", "Pillow shrunk to 384 px", "cv2", "cv2 shrunk to 384 px", "cv2 from 384 px"},
 }  # fmt: skip
 
 
