@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from natviews.encoders import Architecture, Encoder
-from natviews.encoders.colours import CHROMAS, HUES, SIDE, VALUES, WIDTH, colours
+from natviews.encoders.colours import BINS, CHROMAS, HUES, SIDE, VALUES, colours
 
 
 def plain(*rgb):
@@ -22,7 +22,7 @@ def by_hand(rgb):
         away = abs(place - bin_)
         return max(0.0, 1 - (min(away, abs(away - around)) if around else away))
 
-    shares = np.zeros(WIDTH)
+    shares = np.zeros(BINS)
     for v in range(VALUES):
         of_value = near(value * (VALUES - 1), v)
         shares[v] = of_value * near(chroma**0.5 * (CHROMAS - 1), 0)
@@ -63,7 +63,7 @@ def test_an_encoder_knows_them_beside_its_stages_and_whatever_it_normalises_by(t
     coloured, staged = (
         Encoder.create(Architecture(**values, features=kind)).eval() for kind in ("stages+colours", "stages")
     )
-    assert coloured.width == staged.width + WIDTH
+    assert coloured.width == staged.width + BINS
     pictures = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         features, seen = (encoder.wide_features(encoder.prepare(pictures)) for encoder in (coloured, staged))

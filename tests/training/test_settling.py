@@ -89,7 +89,7 @@ def test_what_a_method_leaves_open_follows_the_photos_and_is_written_down(catalo
     recipe = Recipe.load("natural-moby", [*tiny_settings, "encoder.name=small", "views.size=32", "weights="])
     run = train(catalog, recipe, tmp_path)
     photos = len(with_split(pack(catalog, 64)).catalog.part("train"))
-    assert run.recipe.method["queue"] == RULES["queue"](Scale(photos, 1)) == 256
+    assert run.recipe.method["queue"] == RULES["queue"](Scale(photos, 1)) == 64
     assert f"# method.queue: {run.recipe.method['queue']}, of {photos} photos and " in run.plan
     assert train(catalog, recipe, tmp_path).recipe == run.recipe  # and again it is the same run
 

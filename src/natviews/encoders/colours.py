@@ -12,12 +12,12 @@ from torch.nn import functional as F
 HUES, CHROMAS, VALUES = 18, 5, 6
 SIDE = 56
 """Pixels of a side that colours are looked at with: noise and thin lines are averaged out."""
-WIDTH = VALUES + HUES * (CHROMAS - 1) * VALUES
+BINS = VALUES + HUES * (CHROMAS - 1) * VALUES
 """Greys by their value; hues by chroma and value."""
 
 
 def colours(pictures: Tensor) -> Tensor:
-    """Pictures (B, 3, S, S) RGB, 0 to 1 -> (B, WIDTH) float32 of length 1: square roots of the shares of colours.
+    """Pictures (B, 3, S, S) RGB, 0 to 1 -> (B, BINS) float32 of length 1: square roots of the shares of colours.
 
     A pixel counts for the bins next to it, the more the nearer (in hue, in the square root of its chroma, and in
     value), so that the cosine of two such vectors is continuous in both pictures.

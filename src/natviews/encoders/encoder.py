@@ -19,8 +19,7 @@ from torch.nn import functional as F
 
 from natviews import __version__
 from natviews.config import check, did_you_mean
-from natviews.encoders.colours import WIDTH as COLOURS
-from natviews.encoders.colours import colours
+from natviews.encoders.colours import BINS, colours
 from natviews.encoders.convolutions import quicken
 from natviews.encoders.describing import Describe
 from natviews.encoders.head import Whitening
@@ -146,7 +145,7 @@ class Encoder(nn.Module):
         kind = self.architecture.features
         if kind == "last":
             return self.dim
-        return stages_width(self.backbone) + (COLOURS if kind == "stages+colours" else 0)
+        return stages_width(self.backbone) + (BINS if kind == "stages+colours" else 0)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.backbone(x)

@@ -21,12 +21,12 @@ class Scale(NamedTuple):
 
 
 def queue(scale: Scale) -> int:
-    """The largest power of two that is at most a tenth of the photos, 256 to 65,536.
+    """The largest power of two that is at most a tenth of the photos, 64 to 65,536.
 
     In a longer queue a query meets old keys of its own photo: of N photos, m of each product, K m / N of its K
     keys show the query's product.
     """
-    return _power_of_two(scale.photos / 10, least=256)
+    return _power_of_two(scale.photos / 10, least=64)
 
 
 def prototypes(scale: Scale) -> int:

@@ -58,7 +58,6 @@ def _suited(packed: PackedPhotos, weights: str | None) -> tuple[dict[str, Any], 
     products = len(catalog.products)
     side = float(np.median([min(packed.size(int(row))) for row in rows[:: max(1, len(rows) // 1000)]]))
     size = max([of for of in SIZES if of <= side] or SIZES[:1])
-    batch = max(2, min(64 if weights else 96, products // 4))
     epochs = float(np.clip(round(EPOCHS * (PRODUCTS / max(1, products)) ** 0.5), 5, 200))
     if weights:
         values = load_recipe("natural-twoheads") | {"weights": weights}
@@ -75,6 +74,7 @@ def _suited(packed: PackedPhotos, weights: str | None) -> tuple[dict[str, Any], 
     natural = has_natural_views(catalog)
     values["pairing"] = "natural" if natural else "augmented"
     values["views"] = values["views"] | {"size": size}
+    batch = max(2, min(values["training"]["batch"], products // 4))
     values["training"] = values["training"] | {"batch": batch, "epochs": epochs}
     several = np.mean([len(rows) > 1 for rows in catalog.products.values()])
     reasons = [
