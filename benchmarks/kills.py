@@ -43,7 +43,7 @@ METHODS = {
     "dino": "method={name: dino, hidden: 32, bottleneck: 16, prototypes: 64}",
     "moby": "method={name: moby, hidden: 32, out: 16, queue: 32}",
 }
-SECONDS = 2.0
+SECONDS = 1.0
 """A kill comes within this time after training goes on."""
 
 
