@@ -132,6 +132,7 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
     height, width = out.shape
     tall, broad = level.shape
     pixels, canvas = level.ravel(), out.ravel()
+    below = pixels[broad:]
     room = (width + WIDE - 1) // WIDE * WIDE
     place, x_share, y_share = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     upper, lower = np.zeros(room, np.uint64), np.zeros(room, np.uint64)
@@ -154,10 +155,10 @@ def paint(level, scale, through, clip, clipped, opacity, by_alpha, repeat, groun
             continue
         wide = (count + WIDE - 1) // WIDE * WIDE  # a few pixels too many are cheaper than an odd number
         _coordinates(y, first, wide, through, scale, tall, broad, repeat, place, x_share, y_share)
+        for x in range(count):  # in two loops, which is a quarter faster than in one
+            upper[x] = _pair(pixels, np.int64(place[x]))
         for x in range(count):
-            p = np.int64(place[x])
-            upper[x] = _pair(pixels, p)
-            lower[x] = _pair(pixels, p + broad)
+            lower[x] = _pair(below, np.int64(place[x]))
         begin = y * width + first
         if undermost and whole and begin + wide <= len(canvas):
             # Straight to their place: those too many are painted over, by the ground here or with the next rows.
