@@ -42,7 +42,7 @@ def encoder_of(out: Path, weights: Path) -> Encoder:
         return Encoder.load(out / "encoder")
     half = (0.5, 0.5, 0.5)
     architecture = Architecture(
-        name="mobilenetv2_100", size=SIZE, crop=1.0, mean=half, std=half, features="stages",
+        name="mobilenetv2_100", size=SIZE, crop=1.0, mean=half, std=half, features="stages+colours",
         options={"pad_type": "same"},
     )  # fmt: skip
     encoder = Encoder.create(architecture, weights=weights)

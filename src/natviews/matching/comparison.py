@@ -6,7 +6,7 @@ import numpy as np
 
 from natviews.matching.calibration import Calibration, Mixture, calibrate, unmix
 from natviews.matching.candidates import Candidates
-from natviews.matching.presumed import NonMatches, TypeScale, joined, non_matches, type_scale
+from natviews.matching.presumed import NonMatches, TypeScale, carried_over, joined, non_matches, type_scale
 from natviews.matching.promises import (
     Threshold,
     conformal_selection,
@@ -28,7 +28,7 @@ class Comparison:
     """What is known of two sides together.
 
     `pairs` are scored on one scale for all product types; `nothing` are presumed non-matches and `matched` known
-    ones on the same scale, the latter already shifted to this comparison by `mixture`.
+    matches on the same scale, both as they score between the two sides (the latter shifted by `mixture`).
     """
 
     ours: Side
@@ -44,12 +44,13 @@ class Comparison:
         """P(same item | score) (M,); NaN where nothing could be learnt of scores."""
         return np.full(len(scores), np.nan) if self.calibration is None else self.calibration.probability(scores)
 
-    def precision(self, taken: Candidates, target: float) -> Threshold:
-        """From which score on pairs `taken` by a rule are right in a share `target`."""
-        size = len(self.theirs)
+    def precision(self, taken: Candidates, target: float, *, mutual: bool) -> Threshold:
+        """From which score on pairs `taken` by a rule, such as that they be `mutual`, each other's likeliest, are
+        right in a share `target`."""
+        size, asked = len(self.theirs), len(self.ours) if mutual else None
 
         def wrong(thresholds: np.ndarray) -> np.ndarray:
-            return self.nothing.events(thresholds, size)
+            return self.nothing.events(thresholds, size, asked)
 
         n, scale = len(self.nothing.scores), self.nothing.scale(size)
         return precision_without_labels(taken.score, len(self.ours), wrong, n, scale, target)
@@ -87,18 +88,22 @@ def _comparison(ours: Side, theirs: Side, found: Found, fusion: Fusion | None) -
         # Halves of one product share its title; how much titles of matches differ is seen where photos are sure.
         said = np.random.default_rng(0).choice(fusion.sure, len(matched))
         matched = matched + (fusion.slope * said + fusion.intercept) / fusion.photo_slope
-    nothing = joined(non_matches(ours, own), non_matches(theirs, their_own), len(theirs))
+    size = len(theirs)
+    ours_alone, theirs_alone = non_matches(ours, own), non_matches(theirs, their_own)
+    nothing = joined(ours_alone, theirs_alone, size)
+    between = joined(carried_over(ours_alone, across, size), carried_over(theirs_alone, across, size), size)
     scale = type_scale(nothing)
     pairs = across.scored(scale.standardised(across.score, ours.types[across.query]))
-    nothing = NonMatches(scale.standardised(nothing.scores, nothing.types), nothing.types, nothing.gallery)
+    nothing, between = (one.rescored(scale.standardised(one.scores, one.types)) for one in (nothing, between))
     matched = _on_scale(scale, matched, found, ours, theirs)
     likeliest = np.full(len(ours), -np.inf)
     likeliest[pairs.query[pairs.first]] = pairs.score[pairs.first]
-    wrong = nothing.best(len(theirs), np.random.default_rng(1))
+    wrong = nothing.best(size, np.random.default_rng(1))
     mixture = unmix(likeliest, matched, wrong)
     matched = matched - mixture.match_shift
-    calibration = _calibration(matched, nothing, len(ours), len(theirs), mixture)
-    return Comparison(ours, theirs, pairs, nothing, matched, mixture, calibration, fusion is not None)
+    # The mixture itself finds by how much wrong pairs score lower between the sides, and so knows them within one.
+    calibration = _calibration(matched, nothing, len(ours), size, mixture)
+    return Comparison(ours, theirs, pairs, between, matched, mixture, calibration, fusion is not None)
 
 
 def _on_scale(scale: TypeScale, matched: np.ndarray, found: Found, ours: Side, theirs: Side) -> np.ndarray:

@@ -62,7 +62,7 @@ def same_item_groups(side: Side, precision: float = 0.95, *, scoring: Scoring | 
     nothing = non_matches(side, found)
     scale = type_scale(nothing)
     pairs = found.scored(scale.standardised(found.score, side.types[found.query]))
-    wrong = NonMatches(scale.standardised(nothing.scores, nothing.types), nothing.types, nothing.gallery)
+    wrong = nothing.rescored(scale.standardised(nothing.scores, nothing.types))
     first = pairs.take(pairs.first)
 
     def events(thresholds: np.ndarray) -> np.ndarray:

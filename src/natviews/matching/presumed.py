@@ -4,7 +4,8 @@ Two halves of a product's photos are a known match. Its likeliest other products
 non-matches: they are found as matches would be, other colours of a design among them, in a gallery of known size.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -15,38 +16,66 @@ NEAR_IDENTICAL = 0.999
 """Photos of two products with such a cosine are one picture: such a pair is neither right nor wrong."""
 SHRINKAGE = 20.0
 """A type with so many held-out products has half a say in its own scale."""
+PLACES = ((3, 6), (5, 9))
+"""Places in a list of candidates that are hardly a match any more, a near one and a far one. Other colours of a
+design may take up the first few, so two pairs are looked at."""
+AGREEING = 0.2
+"""What two pairs of places say may differ by so much."""
 
 
 @dataclass(frozen=True)
 class NonMatches:
     """Of held-out products: `scores` (Q, K) of their likeliest wrong candidates, falling, -inf where there are
-    fewer; `types` (Q,); `gallery`, the number of products these were found among.
+    fewer; `candidates` (Q, K), these products' numbers; `types` (Q,); `gallery`, the number of products they were
+    found among.
     """
 
     scores: np.ndarray
+    candidates: np.ndarray
     types: np.ndarray
     gallery: int
 
     def scale(self, gallery: int) -> float:
-        """For how many wrong candidates in a larger gallery one of these stands; 1 for a smaller one."""
+        """For how many products that find a wrong one in a larger gallery one of these stands; 1 for a smaller."""
         return max(1.0, gallery / max(1, self.gallery))
 
-    def events(self, thresholds: np.ndarray, gallery: int) -> np.ndarray:
+    @cached_property
+    def rivals(self) -> np.ndarray:
+        """(Q, K) how many others of the Q score higher with the same candidate."""
+        order = np.lexsort((-self.scores.ravel(), self.candidates.ravel()))
+        candidates, scores = self.candidates.ravel()[order], self.scores.ravel()[order]
+        first, lower = np.ones((2, len(order)), bool)
+        first[1:] = candidates[1:] != candidates[:-1]
+        lower[1:] = first[1:] | (scores[1:] != scores[:-1])
+        place = np.arange(len(order))
+        higher = np.empty_like(place)
+        higher[order] = np.maximum.accumulate(place * lower) - np.maximum.accumulate(place * first)
+        return higher.reshape(self.scores.shape)
+
+    def events(self, thresholds: np.ndarray, gallery: int, asked: int | None = None) -> np.ndarray:
         """(T,) how many of the Q find a wrong candidate at or above each threshold in a gallery of so many
         products.
 
         In a smaller gallery each wrong candidate remains with the probability r = gallery / self.gallery, and one
-        of c remains with 1 - (1 - r)^c: the mean over all smaller galleries, not one draw. In a larger one all c
-        are counted, to be multiplied by `scale`: the union bound, on the safe side.
+        of c remains with 1 - (1 - r)^c: the mean over all smaller galleries, not one draw. What is found in a
+        larger one is at most `scale` times what is found here: more of a gallery adds ever less.
+
+        Where only each other's likeliest are taken, `asked` says of how many products: a candidate that scores
+        higher with one of these is not taken. Each of the Q is among them with the probability asked / Q. That
+        the candidate's own match may be among them as well is left out.
         """
-        ratio = gallery / max(1, self.gallery)
-        flat = np.sort(self.scores, axis=0)[::-1]  # by rank: of each rank all scores, falling
-        total = np.zeros(len(thresholds))
-        for rank in range(flat.shape[1]):
-            reached = np.searchsorted(-flat[:, rank], -thresholds, side="right")
-            # The (rank+1)-th candidate is there and adds what it adds to 1 - (1 - r)^c.
-            total += reached * (1.0 if ratio >= 1 else ratio * (1 - ratio) ** rank)
-        return total
+        ratio = min(1.0, gallery / max(1, self.gallery))
+        # A candidate after c others adds what it adds to 1 - (1 - r)^c.
+        counts = np.broadcast_to(ratio * (1 - ratio) ** np.arange(self.scores.shape[1]), self.scores.shape)
+        if asked is not None:
+            counts = counts * (1 - min(1.0, asked / max(1, len(self.scores)))) ** self.rivals
+        order = np.argsort(-self.scores, axis=None)
+        reached = np.searchsorted(-self.scores.ravel()[order], -thresholds, side="right")
+        return np.append(0.0, np.cumsum(counts.ravel()[order]))[reached]
+
+    def rescored(self, scores: np.ndarray) -> "NonMatches":
+        """The same candidates with other scores (Q, K)."""
+        return replace(self, scores=scores)
 
     def best(self, gallery: int, rng: np.random.Generator) -> np.ndarray:
         """(Q,) a best wrong candidate's score in a gallery of so many products, one draw for each."""
@@ -78,11 +107,57 @@ def non_matches(side: Side, found: Candidates) -> NonMatches:
     near = (side.groups[found.query] == side.groups[found.match]) | (found.image >= NEAR_IDENTICAL)
     asking = np.flatnonzero(side.held_out)
     kept = found.take(side.held_out[found.query] & ~near)
-    starts = np.flatnonzero(np.diff(kept.query, prepend=-1))
-    rank = np.arange(len(kept)) - np.repeat(starts, np.diff(starts, append=len(kept)))
+    rank = _places(kept)
     scores = np.full((len(asking), int(rank.max(initial=0)) + 1), -np.inf)
-    scores[np.searchsorted(asking, kept.query), rank] = kept.score
-    return NonMatches(scores, side.types[asking], max(1, len(side) - 1))
+    numbers = np.full(scores.shape, -1)
+    row = np.searchsorted(asking, kept.query)
+    scores[row, rank], numbers[row, rank] = kept.score, kept.match
+    return NonMatches(scores, numbers, side.types[asking], max(1, len(side) - 1))
+
+
+def _places(found: Candidates) -> np.ndarray:
+    """(M,) from 0, of each query's candidates."""
+    starts = np.flatnonzero(np.diff(found.query, prepend=-1))
+    return np.arange(len(found)) - np.repeat(starts, np.diff(starts, append=len(found)))
+
+
+def carried_over(nothing: NonMatches, across: Candidates, gallery: int) -> NonMatches:
+    """Wrong pairs within a catalogue as they score between two: photos of one shop resemble one another more.
+
+    By how much is seen in the candidates `across` (in a gallery of so many products) that come too far down to be
+    matches: by how much nearer together the medians of two places lie there than within the catalogue. Scores are
+    drawn together by that share, and not lowered as a whole. Two pairs of places are looked at, of which the
+    higher share is taken. Where they do not agree the two catalogues are made up differently (one sells more
+    colours of a design, say) and nothing changes, nor where lists are too short or lie further apart across.
+    """
+    rank = _places(across)
+    there = np.full((int(across.query.max(initial=-1)) + 1, int(rank.max(initial=0)) + 1), -np.inf)
+    there[across.query, rank] = across.score
+    there = there[np.isfinite(there[:, 0])]
+    ratio = gallery / nothing.gallery
+    shares = []
+    for near, far in PLACES:
+        # The same depth of a smaller gallery is further up.
+        own = _middles(nothing.scores, near / max(1, ratio), far / max(1, ratio))
+        other = _middles(there, near * min(1, ratio), far * min(1, ratio))
+        shares.append((other[0] - other[1]) / (own[0] - own[1]) if own[0] > own[1] else np.nan)
+    share = float(np.max(shares))  # not a number where any of them is not
+    if not share < 1 or share - min(shares) > AGREEING:
+        return nothing
+    return nothing.rescored(max(own[1], other[1]) + (nothing.scores - own[1]) * share)
+
+
+def _middles(scores: np.ndarray, near: float, far: float) -> tuple[float, float]:
+    """The medians at two places from 1 on, between whole ones by interpolation; not numbers where there are none,
+    or half of the lists end before."""
+    if not len(scores) or not 1 <= near < far <= scores.shape[1]:
+        return np.nan, np.nan
+    middles = np.median(scores, axis=0)
+    whole = middles[: int(np.isfinite(middles).sum())]  # falling, and -inf from where half of the lists have ended
+    if far > len(whole):
+        return np.nan, np.nan
+    one, other = np.interp((near, far), np.arange(1, len(whole) + 1), whole)
+    return float(one), float(other)
 
 
 @dataclass(frozen=True)

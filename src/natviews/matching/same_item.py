@@ -103,8 +103,11 @@ def same_items(
     if choosing.conformal:
         promise, accepted = None, comparison.conformal(taken, 1 - choosing.precision)
     else:
-        target = choosing.precision
-        promise = labels.threshold(comparison, taken, target) if labels else comparison.precision(taken, target)
+        target, mutual = choosing.precision, choosing.rule == "mutual"
+        if labels:
+            promise = labels.threshold(comparison, taken, target)
+        else:
+            promise = comparison.precision(taken, target, mutual=mutual)
         accepted = taken.score >= promise.score
     sure = taken.take(accepted)
     shown = sure
