@@ -91,7 +91,7 @@ def _comparison(ours: Side, theirs: Side, found: Found, fusion: Fusion | None) -
     size = len(theirs)
     ours_alone, theirs_alone = non_matches(ours, own), non_matches(theirs, their_own)
     nothing = joined(ours_alone, theirs_alone, size)
-    between = joined(carried_over(ours_alone, across, size), carried_over(theirs_alone, across, size), size)
+    between = joined(carried_over(ours_alone, across), carried_over(theirs_alone, across), size)
     scale = type_scale(nothing)
     pairs = across.scored(scale.standardised(across.score, ours.types[across.query]))
     nothing, between = (one.rescored(scale.standardised(one.scores, one.types)) for one in (nothing, between))

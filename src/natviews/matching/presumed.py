@@ -121,12 +121,12 @@ def _places(found: Candidates) -> np.ndarray:
     return np.arange(len(found)) - np.repeat(starts, np.diff(starts, append=len(found)))
 
 
-def carried_over(nothing: NonMatches, across: Candidates, gallery: int) -> NonMatches:
+def carried_over(nothing: NonMatches, across: Candidates) -> NonMatches:
     """Wrong pairs within a catalogue as they score between two: photos of one shop resemble one another more.
 
-    By how much is seen in the candidates `across` (in a gallery of so many products) that come too far down to be
-    matches: by how much nearer together the medians of two places lie there than within the catalogue. Scores are
-    drawn together by that share, and not lowered as a whole. Two pairs of places are looked at, of which the
+    By how much is seen in the candidates `across` that come too far down to be matches: by how much nearer
+    together the medians of two places lie there than within the catalogue, however large the galleries are. Scores
+    are drawn together by that share, and not lowered as a whole. Two pairs of places are looked at, of which the
     higher share is taken. Where they do not agree the two catalogues are made up differently (one sells more
     colours of a design, say) and nothing changes, nor where lists are too short or lie further apart across.
     """
@@ -134,12 +134,9 @@ def carried_over(nothing: NonMatches, across: Candidates, gallery: int) -> NonMa
     there = np.full((int(across.query.max(initial=-1)) + 1, int(rank.max(initial=0)) + 1), -np.inf)
     there[across.query, rank] = across.score
     there = there[np.isfinite(there[:, 0])]
-    ratio = gallery / nothing.gallery
     shares = []
     for near, far in PLACES:
-        # The same depth of a smaller gallery is further up.
-        own = _middles(nothing.scores, near / max(1, ratio), far / max(1, ratio))
-        other = _middles(there, near * min(1, ratio), far * min(1, ratio))
+        own, other = (_middles(scores, near, far) for scores in (nothing.scores, there))
         shares.append((other[0] - other[1]) / (own[0] - own[1]) if own[0] > own[1] else np.nan)
     share = float(np.max(shares))  # not a number where any of them is not
     if not share < 1 or share - min(shares) > AGREEING:
@@ -147,17 +144,12 @@ def carried_over(nothing: NonMatches, across: Candidates, gallery: int) -> NonMa
     return nothing.rescored(max(own[1], other[1]) + (nothing.scores - own[1]) * share)
 
 
-def _middles(scores: np.ndarray, near: float, far: float) -> tuple[float, float]:
-    """The medians at two places from 1 on, between whole ones by interpolation; not numbers where there are none,
-    or half of the lists end before."""
-    if not len(scores) or not 1 <= near < far <= scores.shape[1]:
+def _middles(scores: np.ndarray, near: int, far: int) -> tuple[float, float]:
+    """The medians at two places from 1 on; not numbers where half of the lists end before."""
+    if not len(scores) or scores.shape[1] < far:
         return np.nan, np.nan
-    middles = np.median(scores, axis=0)
-    whole = middles[: int(np.isfinite(middles).sum())]  # falling, and -inf from where half of the lists have ended
-    if far > len(whole):
-        return np.nan, np.nan
-    one, other = np.interp((near, far), np.arange(1, len(whole) + 1), whole)
-    return float(one), float(other)
+    one, other = np.median(scores[:, [near - 1, far - 1]], axis=0)
+    return (float(one), float(other)) if np.isfinite(other) else (np.nan, np.nan)
 
 
 @dataclass(frozen=True)
