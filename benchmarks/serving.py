@@ -41,7 +41,7 @@ def drawn_store(folder: Path, products: int, encoder: Path | None) -> None:
         from natviews.encoders import Encoder
 
         loaded = Encoder.load(encoder)
-        made_by, width = Provenance(loaded.digest(), location=str(encoder.absolute())), loaded.width
+        made_by, width = Provenance(loaded.digest(), location=str(encoder.absolute())), loaded.widths["vector"]
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(4000, width)).astype(np.float32)
     vectors = centres[rng.integers(0, len(centres), products)] + rng.normal(size=(products, width)).astype(

@@ -4,6 +4,7 @@ import pytest
 
 from natviews.catalog import Catalog
 from natviews.evaluation import label_free_figures
+from natviews.training import measuring
 from natviews.training.measuring import (
     Known,
     choose_design_head,
@@ -78,6 +79,22 @@ def test_no_head_is_kept_where_none_helps():
     best = max(choice.tried, key=lambda shrinkage: choice.tried[shrinkage])
     assert (choice.head is None) == (best is None)
     assert choice.tried[None] >= 0.9
+
+
+def test_as_many_directions_are_kept_as_do_best_on_held_out_products(monkeypatch):
+    """Twelve directions tell products apart; of 60 the others are noise."""
+    monkeypatch.setattr(measuring, "KEPT", 40)
+    monkeypatch.setattr(measuring, "OTHERS_KEPT", (4, 12, 10**6))
+
+    def known(products, seed):
+        catalog, rng = shop(products), np.random.default_rng(seed)
+        telling = 0.3 * rng.normal(size=(products, 12))[np.repeat(np.arange(products), 3)]
+        found = np.hstack([telling, np.zeros((len(catalog), 48))]) + 0.2 * rng.normal(size=(len(catalog), 60))
+        return Known(catalog, (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32))
+
+    choice = choose_head(known(300, 0), known(60, 1))
+    assert set(choice.kept) == {4, 12, 40, 60} and choice.kept[40] == max(choice.tried.values())
+    assert choice.head.kept == max(choice.kept, key=choice.kept.get) == 12
 
 
 def shifted(vectors_, by, seed=3):

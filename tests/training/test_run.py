@@ -55,7 +55,7 @@ def test_a_design_head_is_chosen_kept_and_embedded_where_the_recipe_asks_for_it(
     tried = card["design_map@r_by_shrinkage"]
     assert tried.keys() == {"None", "0.05", "0.1", "0.3", "0.5", "0.8"}
     assert (encoder.design is None) == (max(tried, key=tried.get) == "None")
-    encoder.design = Whitening(encoder.dim)
+    encoder.design = Whitening(encoder.dim, encoder.dim)
     encoder.save(tmp_path / "saved")
     embed_catalog(Encoder.load(tmp_path / "saved"), catalog, tmp_path / "e.parquet")
     embeddings = read_embeddings(tmp_path / "e.parquet")

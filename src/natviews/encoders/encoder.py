@@ -90,7 +90,7 @@ class Architecture:
 
 
 class Encoder(nn.Module):
-    """Prepared photos (B, 3, S, S) -> features (B, dim) to train. Photos -> unit vectors (B, width) with `encode`.
+    """Prepared photos (B, 3, S, S) -> features (B, dim) to train. Photos -> unit vectors with `encode`.
 
     `head` makes the vectors that say which item it is; `design`, where there is one, those that say what it looks
     like whatever its colour. Without a head the features are the vectors.
@@ -141,11 +141,17 @@ class Encoder(nn.Module):
 
     @property
     def width(self) -> int:
-        """The number of features that a photo is described by, and of its vector."""
+        """The number of features that a photo is described by; without a head, of its vector as well."""
         kind = self.architecture.features
         if kind == "last":
             return self.dim
         return stages_width(self.backbone) + (BINS if kind == "stages+colours" else 0)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """How many numbers a photo's `vector` has, and its `design` where there is that head."""
+        vector = self.width if self.head is None else self.head.kept
+        return {"vector": vector} if self.design is None else {"vector": vector, "design": self.design.kept}
 
     def forward(self, x: Tensor) -> Tensor:
         return self.backbone(x)
@@ -234,9 +240,9 @@ class Encoder(nn.Module):
         return kept if self.design is None else kept | {"design": self.design.vectors(features)}
 
     def encode(self, photos: Iterable[np.ndarray]) -> np.ndarray:
-        """Unit vectors (N, width) float32 of photos (H, W, 3) uint8 RGB."""
+        """Unit vectors (N, widths["vector"]) float32 of photos (H, W, 3) uint8 RGB."""
         batches = [self.through_head(batch) for batch in self.features(photos)]
-        return np.concatenate(batches) if batches else np.empty((0, self.width), np.float32)
+        return np.concatenate(batches) if batches else np.empty((0, self.widths["vector"]), np.float32)
 
     def digest(self) -> str:
         """SHA-256 over architecture and weights."""
@@ -254,8 +260,8 @@ class Encoder(nn.Module):
         document = {
             "natviews": __version__,
             "architecture": asdict(self.architecture),
-            "head": self.head is not None,
-            "design": self.design is not None,
+            "head": 0 if self.head is None else self.head.kept,
+            "design": 0 if self.design is None else self.design.kept,
             "width": self.width,
             "digest": self.digest(),
             "card": card or {},
@@ -276,14 +282,14 @@ class Encoder(nn.Module):
         try:
             document = json.loads((folder / CARD).read_text(encoding="utf-8"))
             values, digest = document["architecture"], document["digest"]
-            has_head, has_design = document["head"], document.get("design", False)
+            head, design = int(document["head"]), int(document.get("design", 0))
         except (ValueError, KeyError, TypeError) as error:
             raise NatviewsError(f"{folder / CARD} is damaged: {error}.") from None
         encoder = cls(Architecture(**check(Architecture, values, str(folder / CARD))))
-        if has_head:
-            encoder.head = Whitening(encoder.width)
-        if has_design:
-            encoder.design = Whitening(encoder.width)
+        if head:
+            encoder.head = Whitening(encoder.width, head)
+        if design:
+            encoder.design = Whitening(encoder.width, design)
         try:
             encoder.load_state_dict(_read_tensors(folder / WEIGHTS))
         except RuntimeError as error:

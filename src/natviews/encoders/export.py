@@ -216,10 +216,6 @@ def _input(size: int) -> str:
     return f"photo_{size}"
 
 
-def _outputs(encoder: Encoder) -> list[str]:
-    return ["vector"] if encoder.design is None else ["vector", "design"]
-
-
 def _examples(encoder: Encoder) -> tuple[Tensor, ...]:
     """Two pictures of each size: a batch of one would be taken for a fixed number."""
     return tuple(torch.zeros(2, size, size, 3, dtype=torch.uint8) for size in sizes_of(encoder))
@@ -262,7 +258,7 @@ def _write_onnx(encoder: Encoder, folder: Path) -> None:
             dynamo=True,
             verbose=False,
             input_names=[_input(size) for size in sizes_of(encoder)],
-            output_names=_outputs(encoder),
+            output_names=list(encoder.widths),
             dynamic_shapes=(tuple({0: photos} for _ in examples),),
         )
     assert program is not None  # it is for every graph that dynamo has exported
@@ -286,7 +282,7 @@ def _run_onnx(encoder: Encoder, folder: Path, pictures: Pictures) -> list[np.nda
     settings.intra_op_num_threads = torch.get_num_threads()
     settings.log_severity_level = 3  # errors
     session = onnxruntime.InferenceSession(folder / ONNX, settings, providers=["CPUExecutionProvider"])
-    return session.run(_outputs(encoder), pictures)
+    return session.run(list(encoder.widths), pictures)
 
 
 def _write_openvino(encoder: Encoder, folder: Path) -> None:
@@ -294,7 +290,7 @@ def _write_openvino(encoder: Encoder, folder: Path) -> None:
     model = openvino_model(Graph(encoder), _examples(encoder))
     for port, size in zip(model.inputs, sizes_of(encoder), strict=True):
         port.get_tensor().set_names({_input(size)})
-    for port, name in zip(model.outputs, _outputs(encoder), strict=True):
+    for port, name in zip(model.outputs, list(encoder.widths), strict=True):
         port.get_tensor().set_names({name})
     openvino.save_model(model, folder / IR[0], compress_to_fp16=False)
 
@@ -304,7 +300,7 @@ def _run_openvino(encoder: Encoder, folder: Path, pictures: Pictures) -> list[np
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
     compiled = openvino.Core().compile_model(folder / IR[0], "CPU", settings)
     given = compiled(pictures)
-    return [np.array(given[name]) for name in _outputs(encoder)]
+    return [np.array(given[name]) for name in list(encoder.widths)]
 
 
 TIMM, ONNX, IR = "backbone.safetensors", "encoder.onnx", ("encoder.xml", "encoder.bin")
@@ -337,7 +333,7 @@ def _card(encoder: Encoder, digests: dict[str, str], cosines: dict[str, float]) 
             "take it as it is; for the timm file, (value / 255 - mean) / std.",
         },
         "inputs": {_input(size): ["uint8", "N", size, size, 3] for size in sizes_of(encoder)},
-        "outputs": {name: ["float32", "N", encoder.width] for name in _outputs(encoder)},
+        "outputs": {name: ["float32", "N", width] for name, width in encoder.widths.items()},
         "files": digests,
         "compared": {"with": "torch in float32", "pictures": CHECKED, "least_cosine": cosines},
     }

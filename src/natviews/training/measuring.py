@@ -14,6 +14,9 @@ from natviews.views.ops import Jitter, Op
 
 SHRINKAGES = (0.05, 0.1, 0.3, 0.5, 0.8)
 FEW_SHRINKAGES = (0.1, 0.5)
+KEPT = 512
+"""Directions that a head keeps, unless more or fewer of `OTHERS_KEPT` do better."""
+OTHERS_KEPT = (256, 1024, 2**20)
 HEADLINE = "map@r"
 """What checkpoints and heads are chosen by: recall@1 is half decided by near-equal photos."""
 
@@ -73,12 +76,10 @@ def measure_through_heads(features: np.ndarray, catalog: Catalog) -> float:
         return float(measure(features, catalog).values[HEADLINE].mean())
     found: dict[float | None, list[np.ndarray]] = {None: [], **{shrinkage: [] for shrinkage in FEW_SHRINKAGES}}
     for part, other in (parts, parts[::-1]):
-        fresh = other.catalog.column("near_dup_within") != "1"
+        fresh, products = other.catalog.column("near_dup_within") != "1", other.catalog.product_ids
+        head = Whitening.fit(other.features[fresh], products[fresh], shrinkage=FEW_SHRINKAGES[0], kept=KEPT)
         for shrinkage, values in found.items():
-            vectors = part.features
-            if shrinkage is not None:
-                products = other.catalog.product_ids[fresh]
-                vectors = Whitening.fit(other.features[fresh], products, shrinkage=shrinkage).vectors(vectors)
+            vectors = part.features if shrinkage is None else head.shrunk(shrinkage).vectors(part.features)
             values.append(measure(vectors, part.catalog).values[HEADLINE])
     return max(float(np.concatenate(values).mean()) for values in found.values())
 
@@ -94,11 +95,13 @@ def measure_label_free(features: np.ndarray, catalog: Catalog) -> dict[str, floa
 class HeadChoice:
     """The natural-view head that did best on held-out products, if any did better than none.
 
-    `tried` maps the shrinkage (None: no head) to the held-out MAP@R.
+    `tried` maps the shrinkage (None: no head) to the held-out MAP@R with `KEPT` directions; `kept` the number of
+    directions to that with the best shrinkage.
     """
 
     head: Whitening | None
     tried: dict[float | None, float]
+    kept: dict[int, float]
 
 
 @dataclass(frozen=True)
@@ -140,12 +143,20 @@ def choose_design_head(train: Known, held_out: Known) -> HeadChoice:
 def _best_head(
     features: np.ndarray, product_ids: np.ndarray, score: Callable[[Whitening | None], float]
 ) -> HeadChoice:
-    heads: dict[float | None, Whitening | None] = {None: None}
+    fitted = Whitening.fit(features, product_ids, shrinkage=SHRINKAGES[0])
+    best: Whitening | None = None
     tried: dict[float | None, float] = {None: score(None)}
     with progress("trying heads", len(SHRINKAGES)) as advance:
         for shrinkage in SHRINKAGES:
-            heads[shrinkage] = Whitening.fit(features, product_ids, shrinkage=shrinkage)
-            tried[shrinkage] = score(heads[shrinkage])
+            head = fitted.shrunk(shrinkage)
+            found = score(head.keeping(KEPT))
+            best = head if found > max(tried.values()) else best
+            tried[shrinkage] = found
             advance()
-    best = max(tried, key=lambda shrinkage: tried[shrinkage])
-    return HeadChoice(heads[best], tried)
+    if best is None:
+        return HeadChoice(None, tried, {})
+    kept = {min(KEPT, best.kept): max(tried.values())}
+    for count in OTHERS_KEPT:
+        if min(count, best.kept) not in kept:
+            kept[min(count, best.kept)] = score(best.keeping(count))
+    return HeadChoice(best.keeping(max(kept, key=lambda count: kept[count])), tried, kept)

@@ -19,6 +19,7 @@ from natviews.progress import progress
 from natviews.training.loop import MEASURED, fastest_precision, fit, sampler_of
 from natviews.training.measuring import (
     RECOLOURED,
+    HeadChoice,
     Known,
     choose_design_head,
     choose_head,
@@ -205,14 +206,21 @@ def _finish(
         if "identity" in heads:
             choice = choose_head(*known)
             encoder.head = choice.head
-            card |= {"head_map@r_by_shrinkage": {str(key): value for key, value in choice.tried.items()}}
+            card |= _tried("head", choice)
         result = measure(encoder.through_head(known[1].features), held_out.catalog)
         card |= {"held_out": {name: float(values.mean()) for name, values in result.values.items()}}
         if "design" in heads:
             choice = choose_design_head(*known)
             encoder.design = choice.head
-            card |= {"design_map@r_by_shrinkage": {str(key): value for key, value in choice.tried.items()}}
+            card |= _tried("design", choice)
     encoder.save(folder, card=card)
+
+
+def _tried(name: str, choice: HeadChoice) -> dict[str, dict[str, float]]:
+    return {
+        f"{name}_map@r_by_shrinkage": {str(key): value for key, value in choice.tried.items()},
+        f"{name}_map@r_by_kept": {str(key): value for key, value in choice.kept.items()},
+    }
 
 
 def _known(encoder: Encoder, packed: PackedPhotos, label: str, *, recoloured: bool) -> Known:
