@@ -68,6 +68,19 @@ def test_a_saved_encoder_with_its_head_comes_back_equal(tmp_path):
     assert json.loads((tmp_path / "encoder.json").read_text())["card"] == {"note": "for people"}
 
 
+def test_a_head_of_few_directions_comes_back_with_them_and_no_card_asks_for_too_many(tmp_path):
+    encoder = Encoder.create(SMALL)
+    features = np.concatenate(list(encoder.features(photos(30))))
+    encoder.head = Whitening.fit(features, np.repeat(np.arange(10), 3).astype(str), shrinkage=0.3, kept=5)
+    encoder.save(tmp_path)
+    assert Encoder.load(tmp_path).encode(photos(2)).shape == (2, 5) and encoder.widths == {"vector": 5}
+    card = json.loads((tmp_path / "encoder.json").read_text())
+    for kept in (10**12, -1):
+        (tmp_path / "encoder.json").write_text(json.dumps(card | {"head": kept}))
+        with pytest.raises(NatviewsError, match="is damaged"):
+            Encoder.load(tmp_path)
+
+
 def test_changed_weights_are_noticed(tmp_path):
     encoder = Encoder.create(SMALL)
     encoder.save(tmp_path)

@@ -286,6 +286,10 @@ class Encoder(nn.Module):
         except (ValueError, KeyError, TypeError) as error:
             raise NatviewsError(f"{folder / CARD} is damaged: {error}.") from None
         encoder = cls(Architecture(**check(Architecture, values, str(folder / CARD))))
+        if not all(0 <= kept <= encoder.width for kept in (head, design)):
+            raise NatviewsError(
+                f"{folder / CARD} is damaged: a head keeps 1 to {encoder.width} numbers, not {max(head, design)}."
+            )
         if head:
             encoder.head = Whitening(encoder.width, head)
         if design:

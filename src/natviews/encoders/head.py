@@ -94,6 +94,8 @@ class Whitening(nn.Module):
 
     def shrunk(self, shrinkage: float) -> "Whitening":
         """The head of the same photos with another shrinkage."""
+        if shrinkage == self.shrinkage.item():
+            return self
         return self._of(self._moments, _whole(self.within), int(self.freedom), shrinkage, self.kept)
 
     @property
@@ -106,9 +108,8 @@ class Whitening(nn.Module):
     ) -> "Whitening":
         dim = len(within)
         even = (np.trace(within) / dim or 1.0) * np.eye(dim)
-        # LAPACK by halves of the matrix: a quarter of the time of all eigenvectors one by one.
         _, directions = scipy.linalg.eigh(
-            moments.covariance, (1 - shrinkage) * within + (shrinkage + RIDGE) * even, driver="gvd"
+            moments.covariance, (1 - shrinkage) * within + (shrinkage + RIDGE) * even
         )
         directions = directions[:, ::-1][:, :kept]  # the highest ratio first
         largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=0)[None], axis=0)
