@@ -15,8 +15,10 @@ from natviews.views.ops import Jitter, Op
 SHRINKAGES = (0.05, 0.1, 0.3, 0.5, 0.8)
 FEW_SHRINKAGES = (0.1, 0.5)
 KEPT = 512
-"""Directions that a head keeps, unless more or fewer of `OTHERS_KEPT` do better."""
+"""Directions that a head keeps, unless others of `OTHERS_KEPT` do better."""
 OTHERS_KEPT = (256, 1024, 2**20)
+NEARLY = 0.005
+"""What more directions must gain: fewer numbers are less to store and to compare."""
 HEADLINE = "map@r"
 """What checkpoints and heads are chosen by: recall@1 is half decided by near-equal photos."""
 
@@ -159,4 +161,5 @@ def _best_head(
     for count in OTHERS_KEPT:
         if min(count, best.kept) not in kept:
             kept[min(count, best.kept)] = score(best.keeping(count))
-    return HeadChoice(best.keeping(max(kept, key=lambda count: kept[count])), tried, kept)
+    enough = min(count for count, found in kept.items() if found >= max(kept.values()) - NEARLY)
+    return HeadChoice(best.keeping(enough), tried, kept)
