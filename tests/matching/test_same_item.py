@@ -10,6 +10,7 @@ from natviews.matching import (
     Labels,
     Scoring,
     compare,
+    comparison,
     match_halves,
     match_sides,
     read_labels,
@@ -114,6 +115,31 @@ def test_rules(compared):
     assert len(np.unique(single.query)) == len(np.unique(single.match)) == len(single) >= len(mutual)
     with pytest.raises(NatviewsError, match="no rule 'mutul'"):
         Choosing(rule="mutul")
+
+
+@pytest.mark.parametrize("rule", ["mutual", "best", "one-to-one"])
+def test_a_promise_counts_on_each_others_likeliest_only_where_only_these_are_taken(compared, rule, monkeypatch):
+    seen, promised = [], comparison.Comparison.precision
+
+    def precision(self, taken, target, *, mutual):
+        seen.append(mutual)
+        return promised(self, taken, target, mutual=mutual)
+
+    monkeypatch.setattr(comparison.Comparison, "precision", precision)
+    same_items(compared, Choosing(0.9, rule=rule))
+    assert seen == [rule == "mutual"]
+
+
+def test_what_wrong_pairs_score_between_two_sides_changes_nothing_but_the_promise_of_precision(shops, monkeypatch):
+    """The mixture, and so the promise of `gaps`, finds by itself how much lower they score."""
+    before = compare(shops.ours, shops.theirs, PHOTOS_ALONE)
+    monkeypatch.setattr(comparison, "carried_over", lambda nothing, across: nothing.rescored(nothing.scores / 9))
+    after = compare(shops.ours, shops.theirs, PHOTOS_ALONE)
+    assert after.mixture == before.mixture and np.array_equal(after.matched, before.matched)
+    assert after.recall(0.9) == before.recall(0.9)
+    assert np.array_equal(*(one.probability(one.pairs.score) for one in (before, after)))
+    taken = chosen(before.pairs, "mutual")
+    assert after.precision(taken, 0.9, mutual=True).score < before.precision(taken, 0.9, mutual=True).score
 
 
 def test_conformal_selection_is_the_second_way(shops, compared):

@@ -283,6 +283,15 @@ def test_what_lies_outside_the_photo_has_the_mean_colour_of_its_border():
     assert (beside == (200, 40, 0)).all()
 
 
+@pytest.mark.parametrize(
+    "side", [np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]], ids=["top", "bottom", "left", "right"]
+)
+def test_every_side_of_a_photo_has_its_share_in_the_colour_around_it(side):
+    photo = np.zeros((42, 42, 3), np.uint8)
+    photo[side] = 200
+    assert 35 <= Picture(photo).border & 255 <= 65  # a quarter, and of two other sides a corner
+
+
 def test_a_photo_behind_the_eye_is_not_seen():
     photo = np.full((20, 20, 3), 200, np.uint8)
     photo[5:15, 5:15] = 0

@@ -290,7 +290,7 @@ def _write_openvino(encoder: Encoder, folder: Path) -> None:
     model = openvino_model(Graph(encoder), _examples(encoder))
     for port, size in zip(model.inputs, sizes_of(encoder), strict=True):
         port.get_tensor().set_names({_input(size)})
-    for port, name in zip(model.outputs, list(encoder.widths), strict=True):
+    for port, name in zip(model.outputs, encoder.widths, strict=True):
         port.get_tensor().set_names({name})
     openvino.save_model(model, folder / IR[0], compress_to_fp16=False)
 
@@ -300,7 +300,7 @@ def _run_openvino(encoder: Encoder, folder: Path, pictures: Pictures) -> list[np
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
     compiled = openvino.Core().compile_model(folder / IR[0], "CPU", settings)
     given = compiled(pictures)
-    return [np.array(given[name]) for name in list(encoder.widths)]
+    return [np.array(given[name]) for name in encoder.widths]
 
 
 TIMM, ONNX, IR = "backbone.safetensors", "encoder.onnx", ("encoder.xml", "encoder.bin")

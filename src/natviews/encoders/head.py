@@ -20,7 +20,7 @@ RIDGE = 1e-9
 
 
 class Whitening(nn.Module):
-    """Unit features (B, D) -> unit vectors (B, K): subtract the mean, multiply by the K likeliest directions.
+    """Unit features (B, D) -> unit vectors (B, K): subtract the mean, multiply by the K directions that tell most.
 
     The directions u solve T u = r C u with u^T C u = 1, where T is the covariance of all photos and C =
     (1 - shrinkage) * mean within-product covariance + shrinkage * its mean diagonal * I; kept are those of the

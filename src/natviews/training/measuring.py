@@ -116,7 +116,8 @@ class Known:
 
 
 def choose_head(train: Known, held_out: Known) -> HeadChoice:
-    """Fits the closed-form head on training photos at each shrinkage and keeps the best on held-out ones."""
+    """Fits the closed-form head on training photos at each shrinkage, and for the best one with a few numbers of
+    directions, and keeps what does best on held-out photos."""
 
     def score(head: Whitening | None) -> float:
         vectors = held_out.features if head is None else head.vectors(held_out.features)
@@ -145,21 +146,23 @@ def choose_design_head(train: Known, held_out: Known) -> HeadChoice:
 def _best_head(
     features: np.ndarray, product_ids: np.ndarray, score: Callable[[Whitening | None], float]
 ) -> HeadChoice:
-    fitted = Whitening.fit(features, product_ids, shrinkage=SHRINKAGES[0])
     best: Whitening | None = None
     tried: dict[float | None, float] = {None: score(None)}
-    with progress("trying heads", len(SHRINKAGES)) as advance:
+    kept: dict[int, float] = {}
+    with progress("trying heads", len(SHRINKAGES) + len(OTHERS_KEPT)) as advance:
+        fitted = Whitening.fit(features, product_ids, shrinkage=SHRINKAGES[0])
         for shrinkage in SHRINKAGES:
             head = fitted.shrunk(shrinkage)
             found = score(head.keeping(KEPT))
             best = head if found > max(tried.values()) else best
             tried[shrinkage] = found
             advance()
-    if best is None:
-        return HeadChoice(None, tried, {})
-    kept = {min(KEPT, best.kept): max(tried.values())}
-    for count in OTHERS_KEPT:
-        if min(count, best.kept) not in kept:
-            kept[min(count, best.kept)] = score(best.keeping(count))
+        if best is None:
+            return HeadChoice(None, tried, kept)
+        kept[min(KEPT, best.kept)] = max(tried.values())
+        for count in (min(count, best.kept) for count in OTHERS_KEPT):
+            if count not in kept:
+                kept[count] = score(best.keeping(count))
+            advance()
     enough = min(count for count, found in kept.items() if found >= max(kept.values()) - NEARLY)
     return HeadChoice(best.keeping(enough), tried, kept)
