@@ -79,6 +79,12 @@ def test_a_head_of_few_directions_comes_back_with_them_and_no_card_asks_for_too_
         (tmp_path / "encoder.json").write_text(json.dumps(card | {"head": kept}))
         with pytest.raises(NatviewsError, match="is damaged"):
             Encoder.load(tmp_path)
+    (tmp_path / "encoder.json").write_text(
+        json.dumps(card | {"head": True})
+    )  # as it was said before heads kept fewer
+    with pytest.raises(NatviewsError, match="an earlier natviews saved them; train again") as refused:
+        Encoder.load(tmp_path)
+    assert "\n" not in str(refused.value)
 
 
 def test_changed_weights_are_noticed(tmp_path):
