@@ -298,8 +298,8 @@ class Encoder(nn.Module):
             encoder.load_state_dict(_read_tensors(folder / WEIGHTS))
         except RuntimeError:
             raise NatviewsError(
-                f"{folder / WEIGHTS} does not fit {CARD}: one is another encoder's, or an earlier natviews saved them; "
-                "train again, or take the encoder from where it was made."
+                f"{folder / WEIGHTS} does not fit {CARD}: one is another encoder's, or an earlier natviews "
+                "saved them; train again, or take the encoder from where it was made."
             ) from None
         if encoder.digest() != digest:
             raise NatviewsError(f"{folder / WEIGHTS} is not the file its {CARD} was written with.")
