@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from natviews.encoders import Architecture, Encoder, describer
+from natviews.encoders import Architecture, Encoder, describer, describing
 from natviews.encoders.describing import WORTH
 
 if importlib.util.find_spec("openvino") is None:  # importing it here would tell its makers
@@ -44,12 +46,19 @@ def test_it_describes_as_torch_does(network):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_half_precision_costs_no_more_than_in_torch(network):
+def test_half_precision_costs_no_more_than_in_torch(monkeypatch, network):
+    monkeypatch.setattr(describing, "QUICK_IN_BFLOAT16", True)
     exact, _ = both(untrained(network, "float32"))
     by_torch, by_openvino = (
         1 - (exact * half).sum(axis=1).mean() for half in both(untrained(network, "bfloat16"))
     )
     assert 1e-6 < by_openvino < 2 * by_torch
+
+
+def test_half_precision_is_not_taken_where_it_is_slower(monkeypatch):
+    monkeypatch.setattr(describing, "QUICK_IN_BFLOAT16", False)
+    full, half = (both(untrained("vit", precision))[1] for precision in ("float32", "bfloat16"))
+    assert np.array_equal(full, half)
 
 
 def both(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
@@ -83,6 +92,22 @@ def test_threads_may_describe_at_the_same_time():
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(describe, asked * 4))
     assert all(torch.equal(one, other) for one, other in zip(alone * 4, together, strict=True))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux says where a thread may run")
+def test_no_thread_is_bound_to_a_core(monkeypatch):
+    """Two processes whose threads were bound would share the first cores."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    describe = describer(Encoder.create(Architecture(**NETWORKS["small"])).eval(), WORTH)
+    x = torch.randn(512, 3, 32, 32)
+    bound = set()
+    with ThreadPoolExecutor(1) as pool:
+        work = [pool.submit(describe, x) for _ in range(20)]
+        while not work[-1].done():
+            for thread in Path("/proc/self/task").iterdir():
+                with suppress(ProcessLookupError):  # it has ended meanwhile
+                    bound.add(len(os.sched_getaffinity(int(thread.name))))
+    assert bound == {len(os.sched_getaffinity(0))}
 
 
 def test_few_photos_are_not_worth_it():
