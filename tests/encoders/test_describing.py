@@ -100,6 +100,7 @@ def test_no_thread_is_bound_to_a_core(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     describe = describer(Encoder.create(Architecture(**NETWORKS["small"])).eval(), WORTH)
     x = torch.randn(512, 3, 32, 32)
+    describe(x)
     bound = set()
     with ThreadPoolExecutor(1) as pool:
         work = [pool.submit(describe, x) for _ in range(20)]
