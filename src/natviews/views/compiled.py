@@ -70,14 +70,6 @@ def unaligned(bits: int, result: types.Type) -> Any:
     return intrinsic(typed)
 
 
-def _stored(typing, array, index, pixel):
-    def generate(context, builder, signature, arguments):
-        stored = builder.store(arguments[2], _place(context, builder, signature, arguments, 32))
-        stored.align = 1
-
-    return types.void(array, index, types.uint32), generate
-
-
 def _asked_for(typing, array, index):
     def generate(context, builder, signature, arguments):
         place = _place(context, builder, signature, arguments, 8)
@@ -96,10 +88,6 @@ def _place(context, builder, signature, arguments, bits):
     return builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(bits).as_pointer())
 
 
-store_pixel: Any = intrinsic(_stored)
-"""Stores a pixel, one uint32, as byte `index` of an array of bytes and the three after it."""
-three_bytes = unaligned(32, types.uint32)
-"""The three bytes of a pixel from byte `index` of an array of bytes on, and one byte more."""
 ask_for: Any = intrinsic(_asked_for)
 """Has an array's element brought from memory while other work goes on, and what else is in its `LINE`."""
 LINE = 64

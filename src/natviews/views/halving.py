@@ -2,20 +2,21 @@
 
 import numpy as np
 
-from natviews.views.compiled import EVEN, LINE, OPAQUE, ask_for, compiled, odd, store_pixel, three_bytes
+from natviews.views.compiled import EVEN, LINE, OPAQUE, ask_for, compiled, odd
 
 
 def halved_evenly(photo: np.ndarray, channels: int) -> np.ndarray:
     """A photo (H, W, 3) or picture (H, W, 4) uint8 of even sides as (H / 2, W / 2, channels) uint8: means of four
     pixels. Four channels of a photo are opaque."""
     height, width = photo.shape[0] // 2, photo.shape[1] // 2
+    half = np.empty((height, width, channels), np.uint8)
     if photo.shape[2] == 4:
-        whole = np.empty((height, width), np.uint32)
-        _halve_pixels(photo.view(np.uint32)[..., 0], whole)
-        return whole[..., None].view(np.uint8)
-    half = np.empty(height * width * channels + 1, np.uint8)  # one more: whole pixels are stored
-    _halve(photo.reshape(2 * height, 6 * width), channels, half)
-    return half[:-1].reshape(height, width, channels)
+        _halve_pixels(photo.view(np.uint32)[..., 0], half.view(np.uint32)[..., 0])
+    elif channels == 4:
+        _halve(photo.reshape(2 * height, 6 * width), half.view(np.uint32)[..., 0])
+    else:
+        _halve(photo.reshape(2 * height, 6 * width), half.reshape(height, 3 * width))
+    return half
 
 
 @compiled
@@ -37,23 +38,33 @@ def _mean(a, b, c, d):
 
 
 @compiled
-def _halve(photo, channels, out):
-    """A photo (2 h, 2 w * 3) uint8 as `out`, flat: (h, w, channels) uint8 and one byte more.
+def _halve(photo, out):
+    """A photo (2 h, 2 w * 3) uint8 as `out`: (h, w * 3) uint8, or opaque pixels (h, w) uint32.
 
     Means are taken from every byte on, though of six only three begin a pixel: without gaps the sums are wide.
     """
     height, width = len(photo) // 2, photo.shape[1] // 6
-    used = 6 * width - 3
-    means = np.empty(used + 1, np.uint8)  # one more: the last pixel's fourth byte is read
+    means = np.empty(6 * width - 3, np.uint8)
     pixels, length = photo.ravel(), 2 * photo.shape[1]
     for y in range(height):
         for j in range((y + 1) * length, (y + 2) * length, LINE):  # asking beyond the end does no harm
             ask_for(pixels, j)  # measured: else half of the time is spent waiting for memory
         upper, lower = photo[2 * y], photo[2 * y + 1]
         upper_right, lower_right = upper[3:], lower[3:]
-        for j in range(used):
+        for j in range(len(means)):
             lefts, rights = np.uint16(upper[j]) + lower[j], np.uint16(upper_right[j]) + lower_right[j]
             means[j] = np.uint8(np.uint16(lefts + rights + 2) >> 2)
-        row = out[y * width * channels :]
-        for x in range(width):
-            store_pixel(row, channels * x, three_bytes(means, 6 * x) | OPAQUE)  # a byte too many is stored over
+        row = out[y]
+        if out.itemsize == 4:
+            for x in range(width):
+                red, green, blue = (
+                    np.uint32(means[6 * x]),
+                    np.uint32(means[6 * x + 1]),
+                    np.uint32(means[6 * x + 2]),
+                )
+                row[x] = red | np.uint32(green << np.uint32(8)) | np.uint32(blue << np.uint32(16)) | OPAQUE
+        else:
+            for x in range(width):
+                row[3 * x] = means[6 * x]
+                row[3 * x + 1] = means[6 * x + 1]
+                row[3 * x + 2] = means[6 * x + 2]

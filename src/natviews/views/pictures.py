@@ -7,6 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from natviews.views.compiled import OPAQUE, compiled
 from natviews.views.foreground import Foreground, foreground
 from natviews.views.generated import drawn
 from natviews.views.geometry import Homography
@@ -79,11 +80,26 @@ class Picture:
     @cached_property
     def border(self) -> int:
         """The mean colour of every fourth outermost pixel, as a uint32."""
-        pixels = self.pixels[::4, ::4, :3]  # each of a column has to be fetched from memory by itself
-        last_row, last_column = self.pixels[-1, ::4, :3], self.pixels[::4, -1, :3]
-        edges = np.concatenate([pixels[0], last_row, pixels[:, 0], last_column])
-        red, green, blue = (round(level) for level in cv2.mean(edges[None])[:3])
-        return red | green << 8 | blue << 16 | 255 << 24
+        return int(_mean_of_border(self.pixels, 4))  # each of a column has to be fetched from memory by itself
+
+
+@compiled
+def _mean_of_border(pixels, step):
+    """The mean colour of every so many-th pixel of the first and last rows and columns, as a uint32."""
+    height, width = pixels.shape[:2]
+    sums, count = np.zeros(3, np.int64), 0
+    for y in (0, height - 1):
+        for x in range(0, width, step):
+            count += 1
+            for c in range(3):
+                sums[c] += pixels[y, x, c]
+    for x in (0, width - 1):
+        for y in range(0, height, step):
+            count += 1
+            for c in range(3):
+                sums[c] += pixels[y, x, c]
+    red, green, blue = (sums + count // 2) // count
+    return np.uint32(red | green << 8 | blue << 16) | OPAQUE
 
 
 def _halved(level: np.ndarray) -> np.ndarray:

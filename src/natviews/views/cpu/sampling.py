@@ -9,7 +9,7 @@ then makes the computing ones wide (measured: 2.5 times OpenCV's warp of the sam
 import numpy as np
 from numba import types
 
-from natviews.views.compiled import EVEN, OPAQUE, compiled, odd, three_bytes, unaligned
+from natviews.views.compiled import EVEN, OPAQUE, compiled, odd, unaligned
 
 WIDE = 32
 """Pixels that the compiled loops take at once: a row is sampled in multiples of them."""
@@ -21,6 +21,8 @@ HALF = np.uint32(0x00800080)
 
 _pair = unaligned(64, types.uint64)
 """Pixel `index` of an array of uint32 and the one after it."""
+_three_bytes = unaligned(32, types.uint32)
+"""The three bytes of a pixel from byte `index` of an array of bytes on, and one byte more."""
 
 
 @compiled
@@ -89,7 +91,7 @@ def _turn_over_bytes(source, length, out):
     for x in range(len(out)):
         column = out[x]
         for y in range(len(column)):
-            column[y] = three_bytes(source, y * length + 3 * x) | OPAQUE
+            column[y] = _three_bytes(source, y * length + 3 * x) | OPAQUE
 
 
 @compiled
