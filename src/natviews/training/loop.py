@@ -115,7 +115,8 @@ def fit(
             figures |= {"seconds": taken, "waiting": waited / taken}  # the latter: the share without views
             if fabric.is_global_zero:
                 folder.log(step, figures)
-            advance(note=f"loss {figures['loss']:.3f}, held-out {HEADLINE} {best.value:.3f}")
+            so_far = "" if held_out is None else f", held-out {HEADLINE} {best.value:.3f}"
+            advance(note=f"loss {figures['loss']:.3f}{so_far}")
             done = step + 1
             if done in measured:
                 best = _measure(fabric, recipe, folder, method.module, held_out, done, best)
