@@ -97,6 +97,9 @@ def test_keys_come_from_a_file_and_bad_ones_are_refused_without_being_told(tmp_p
     path = tmp_path / "keys"
     path.write_text(f"# ours\nread {READ}\nwrite {WRITE}  # the shop's\n\n")
     assert Keys.read(path, {}).level(WRITE) is Level.WRITE
+    held = "k" * 16 + "#" + "h" * 8
+    path.write_text(f"write {held}  # with one of its own")
+    assert Keys.read(path, {}).level(held) is Level.WRITE and Keys.read(path, {}).level("k" * 16) is Level.NOTHING
     path.write_text(f"admin {READ}")
     with pytest.raises(NatviewsError, match="line 1 is neither") as told:
         Keys.read(path, {})
@@ -105,6 +108,29 @@ def test_keys_come_from_a_file_and_bad_ones_are_refused_without_being_told(tmp_p
         Keys.read(None, {"NATVIEWS_READ_KEYS": "short"})
     with pytest.raises(NatviewsError, match="cannot be read"):
         Keys.read(tmp_path / "none", {})
+
+
+def test_a_file_without_keys_opens_nothing(tmp_path):
+    path = tmp_path / "keys"
+    path.write_text(f"# write {WRITE}\n")
+    with pytest.raises(NatviewsError, match="holds no key, and without keys everyone may write"):
+        Keys.read(path, {})
+    assert Keys.read(path, {"NATVIEWS_READ_KEYS": READ}).level("") is Level.NOTHING
+
+
+def test_one_who_signs_in_sends_little_and_takes_no_place(shop):
+    keys = Keys.read(None, {"NATVIEWS_READ_KEYS": READ})
+    with opened(shop, keys=keys, limits=Limits(uploads=0)) as client:
+        assert client.post("/login", data={"key": READ}, follow_redirects=False).status_code == 303
+        client.cookies.clear()
+        refused = client.post("/login", data={"key": "x" * 10_000})
+        assert refused.status_code == 413 and refused.json()["detail"] == "At most 8 KB can be sent at once."
+
+
+def test_a_name_that_is_no_address_is_refused_in_one_sentence(client):
+    for headers in ({"host": "[x"}, {"origin": "http://[x"}):
+        answer = client.post("/v1/match", json={}, headers=headers)
+        assert answer.status_code == 400 and "is no address" in answer.json()["detail"]
 
 
 def test_sessions_end(monkeypatch):

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -47,6 +48,8 @@ class Keys:
             found[kind] += [key.strip() for key in given.split(",") if key.strip()]
         if path is not None:
             _from_file(path, found)
+            if not any(found.values()):
+                raise NatviewsError(f"{path} holds no key, and without keys everyone may write; add `write KEY`.")
         short = [kind for kind in KINDS for key in found[kind] if len(key) < SHORTEST]
         if short:
             raise NatviewsError(f"A {short[0]} key is shorter than {SHORTEST} characters; make a longer one.")
@@ -74,7 +77,7 @@ def _from_file(path: Path, found: dict[str, list[str]]) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise NatviewsError(f"The keys in {path} cannot be read: {type(error).__name__}.") from None
     for number, line in enumerate(lines, 1):
-        words = line.split("#")[0].split()
+        words = re.sub(r"(^|\s)#.*", "", line).split()  # a key may hold a # itself
         if not words:
             continue
         if len(words) != 2 or words[0] not in KINDS:

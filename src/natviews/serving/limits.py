@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from natviews.serving.keys import Level, Sessions
 from natviews.serving.observing import Figures, log
@@ -31,6 +31,8 @@ HEADERS = (
     (b"x-frame-options", b"SAMEORIGIN"),
 )
 MOST_CLIENTS = 10_000
+LOGIN_BODY = 8 * 2**10
+"""Bytes that one who has no key may send."""
 
 
 class Refused(Exception):
@@ -102,13 +104,13 @@ class Door:
 
     def _check_name(self, scope: Scope, headers: dict[str, str]) -> None:
         """A page elsewhere can neither rebind its own name to this machine nor post a form here."""
-        name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        name = _split(f"//{headers.get('host', '')}").hostname or ""
         if not self._settings.keys and not is_local(name) and name not in (*LOCAL_NAMES, *self._settings.names):
             raise Refused(400, "This server is called by another name; open it under the address that it printed.")
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
-        if (origin and urlsplit(origin).netloc != headers.get("host")) or site not in ("same-origin", "none"):
+        if (origin and _split(origin).netloc != headers.get("host")) or site not in ("same-origin", "none"):
             raise Refused(403, "Pages of other addresses may not write here.")
 
     def _caller(self, scope: Scope, headers: dict[str, str]) -> tuple[Level, str]:
@@ -126,18 +128,20 @@ class Door:
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return receive
         limits, claimed = self._settings.limits, headers.get("content-length", "0")
-        if not claimed.isdigit() or int(claimed) > limits.body:
-            raise Refused(413, f"At most {limits.body // 2**20} MB can be sent at once.")
-        if self._arriving >= limits.uploads:
+        known = scope["state"]["level"] is not Level.NOTHING  # who signs in sends a key, and takes nobody's place
+        most = limits.body if known else LOGIN_BODY
+        if not claimed.isdigit() or int(claimed) > most:
+            raise _too_large(most)
+        if known and self._arriving >= limits.uploads:
             raise Refused(429, "Too much is being sent at once; send it again in a moment.", retry=True)
-        self._arriving += 1
+        self._arriving += known
         try:
             async with asyncio.timeout(limits.body_seconds):
-                body = await _whole(receive, limits.body)
+                body = await _whole(receive, most)
         except TimeoutError:
             raise Refused(408, f"The request took longer than {limits.body_seconds:g} s to arrive.") from None
         finally:
-            self._arriving -= 1
+            self._arriving -= known
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def again() -> dict[str, Any]:
@@ -153,6 +157,11 @@ class Door:
         log(method=scope["method"], route=route, status=status, ms=round(1000 * seconds, 1), level=level)
 
 
+def _too_large(most: int) -> Refused:
+    size = f"{most // 2**20} MB" if most >= 2**20 else f"{most // 2**10} KB"
+    return Refused(413, f"At most {size} can be sent at once.")
+
+
 async def _whole(receive: Receive, most: int) -> bytes:
     parts, size = [], 0
     while True:
@@ -162,9 +171,16 @@ async def _whole(receive: Receive, most: int) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > most:
-            raise Refused(413, f"At most {most // 2**20} MB can be sent at once.")
+            raise _too_large(most)
         if not message.get("more_body"):
             return b"".join(parts)
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        raise Refused(400, "The request's Host or Origin is no address.") from None
 
 
 def session_of(headers: dict[str, str]) -> str:

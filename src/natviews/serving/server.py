@@ -18,6 +18,7 @@ def serve(settings: Settings) -> None:
         from threadpoolctl import threadpool_limits
 
         from natviews.serving.app import create_app
+        from natviews.serving.connections import Connection
     except ImportError as error:
         raise NatviewsError(f"Serving needs the package {error.name}; pip install 'natviews[serve]'.") from None
     bound = _bound(settings)
@@ -28,7 +29,7 @@ def serve(settings: Settings) -> None:
         app = create_app(settings)
     config = uvicorn.Config(
         app, access_log=False, log_level="warning", server_header=False, timeout_keep_alive=30,
-        timeout_graceful_shutdown=10, limit_concurrency=1000, h11_max_incomplete_event_size=32 * 2**10,
+        timeout_graceful_shutdown=10, limit_concurrency=1000, http=Connection,
     )  # fmt: skip
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"http://{host}:{bound.getsockname()[1]}/", flush=True)

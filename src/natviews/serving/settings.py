@@ -86,6 +86,6 @@ def is_local(host: str) -> bool:
 
 def catalog_folder(catalog: Path) -> Path:
     """The folder that the photos of a catalogue are relative to. Raises NatviewsError where there is none."""
-    from natviews.catalog import Catalog
-
-    return Catalog.open(catalog).folder
+    if not catalog.exists():
+        raise NatviewsError(f"There is no catalogue at {catalog}.")
+    return catalog if catalog.is_dir() else catalog.parent

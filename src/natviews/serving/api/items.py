@@ -1,6 +1,7 @@
 """The store's photos: looked at, taken in, taken out, described."""
 
 import json
+import re
 from typing import Annotated
 
 from fastapi import Depends, Form, Query, Response
@@ -39,11 +40,14 @@ def _facts(text: str) -> dict[str, str]:
         held = json.loads(text)
     except (ValueError, RecursionError):
         held = None
-    if not isinstance(held, dict) or not all(
-        isinstance(value, str) and len(value) < 10_000 for value in held.values()
-    ):
+    if not isinstance(held, dict) or not all(_is_text(value) for value in held.values()):
         raise NatviewsError("Facts are a JSON object whose values are text.")
     return held
+
+
+def _is_text(value: object) -> bool:
+    """Whether it can be stored; JSON can name halves of characters, which are none."""
+    return isinstance(value, str) and len(value) < 10_000 and not re.search("[\ud800-\udfff]", value)
 
 
 @router.delete("/items", dependencies=[Depends(may_write)])
