@@ -10,6 +10,7 @@ import pyarrow.csv
 from natviews.matching.candidates import Candidates
 from natviews.matching.comparison import Comparison
 from natviews.matching.promises import Threshold, precision_by_labels
+from natviews.matching.spreadsheets import unguarded
 from natviews.types import NatviewsError
 
 SAID = {"1": True, "yes": True, "true": True, "same": True, "0": False, "no": False, "false": False}
@@ -61,5 +62,5 @@ def read_labels(path: str | Path) -> Labels:
     if None in same:
         row = same.index(None) + 1
         raise NatviewsError(f"{path}: row {row} of `same` is neither 1 nor 0 (yes or no, true or false).")
-    ours, theirs = (np.array(table.column(name).to_pylist(), str) for name in ("ours", "theirs"))
+    ours, theirs = (np.array(unguarded(table.column(name)).to_pylist(), str) for name in ("ours", "theirs"))
     return Labels(ours, theirs, np.array(same, bool))
