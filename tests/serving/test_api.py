@@ -122,6 +122,18 @@ def test_facts_that_the_store_has_no_place_for_are_refused(writing, photo_bytes)
     assert writing.get("/v1/items?product_id=n").status_code == 404
 
 
+def test_facts_that_are_no_text_are_refused_in_one_sentence(writing, photo_bytes):
+    form = {"id": "n", "product_id": "n", "facts": '{"title": "half a character \\ud800"}'}
+    answer = writing.post("/v1/items", data=form, files={"photo": photo_bytes(0)})
+    assert answer.status_code == 422 and "values are text" in answer.json()["detail"]
+
+
+def test_a_page_says_what_is_wrong_with_the_photo_or_with_the_question(client, photo_bytes):
+    said = client.post("/search", files={"photo": photo_bytes(0)}, data={"where": "prize=3"}).text
+    assert "prize" in said and "photo cannot be used" not in said
+    assert "The photo cannot be used" in client.post("/search", files={"photo": b"no photo"}).text
+
+
 def test_embedding_gives_the_vector_that_the_store_holds(client, shop, photo_bytes):
     from natviews.index import read_embeddings
 

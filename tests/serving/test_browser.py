@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 api = pytest.importorskip("playwright.sync_api", reason="no Playwright; pip install playwright")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -98,6 +99,20 @@ def test_a_found_photo_says_why_it_is_alike(page, catalog):
     page.locator(".why-link").first.click()
     page.wait_for_url("**/why?product=*")
     assert page.locator("svg rect.holds").count() > 0
+
+
+def test_the_box_on_one_photo_is_not_kept_for_the_next(page, catalog, tmp_path):
+    with Image.open(catalog.photos[0].path) as photo:
+        photo.save(tmp_path / "next.tiff")  # which the browser cannot show
+    page.goto("/")
+    page.set_input_files("#photo", catalog.photos[0].path)
+    page.wait_for_selector("#results .tile")
+    page.focus("#crop-canvas")
+    page.keyboard.press("ArrowLeft")
+    assert page.input_value("#crop")
+    with page.expect_response(lambda answer: answer.url.endswith("/search")):
+        page.set_input_files("#photo", tmp_path / "next.tiff")
+    assert page.input_value("#crop") == "" and page.locator("#cropping").is_hidden()
 
 
 def test_a_bad_file_is_one_sentence_on_the_page(page, tmp_path):

@@ -123,6 +123,43 @@ def test_what_one_writes_at_once_is_one_version_and_the_last_of_an_id_counts(gal
     assert gallery.snapshot.photos_of("s19") and not gallery.snapshot.photos_of("s18")
 
 
+def test_what_follows_a_write_comes_in_the_order_of_the_writes_and_what_fails_is_told(gallery):
+    rng, done = np.random.default_rng(4), []
+
+    def fails():
+        raise OSError("no space")
+
+    with gallery._writing:  # the writer waits, so that these come together
+        first = gallery.upsert(embeddings(rng, ["a"], ["pa"]), known(["a"], ["red"]), lambda: done.append("kept"))
+        second = gallery.delete(["a"], lambda: done.append("dropped"))
+        third = gallery.upsert(embeddings(rng, ["a"], ["pa"]), known(["a"], ["red"]), lambda: done.append("again"))
+        last = gallery.upsert(embeddings(rng, ["b"], ["pb"]), known(["b"], ["red"]), fails)
+    assert [future.result(20) for future in (first, second, third)] == [1, 1, 1]
+    assert done == ["kept", "dropped", "again"]
+    with pytest.raises(OSError, match="no space"):
+        last.result(20)
+
+
+def test_each_product_that_is_there_is_listed_once_by_a_photo_that_is_there(gallery):
+    rng, held = np.random.default_rng(5), Store(gallery.place).embeddings
+    products = dict(zip(held.ids.tolist(), held.product_ids.tolist(), strict=True))
+    several = next(p for p in products.values() if list(products.values()).count(p) > 1)
+    first = next(photo for photo, product in products.items() if product == several)
+    gone = next(p for p in products.values() if p != several)
+    added = embeddings(rng, ["more", "new"], [several, "new"])
+    gallery.upsert(added.take(np.array([0])), known(["more"], ["red"])).result(20)
+    gallery.upsert(added.take(np.array([1])), known(["new"], ["red"])).result(20)
+    gallery.delete([first, *(photo for photo, product in products.items() if product == gone)]).result(20)
+    listed = [
+        part.product(row) for part, rows in gallery.snapshot.first_photos for row in rows.tolist()
+        if gallery.snapshot.place(str(part.embeddings.ids[row])) == (part, row)
+    ]  # fmt: skip
+    assert sorted(listed) == sorted({*products.values(), "new"} - {gone})
+    there, facts = gallery.snapshot.photos()
+    now = Store(gallery.place)
+    assert sorted(there.ids.tolist()) == sorted(now.ids.tolist()) and facts.num_rows == len(there)
+
+
 def test_columns_that_are_not_given_are_kept(gallery):
     rng = np.random.default_rng(3)
     gallery.upsert(embeddings(rng, ["i0"], ["p0"]), pa.table({"id": ["i0"]})).result(20)

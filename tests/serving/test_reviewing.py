@@ -143,7 +143,34 @@ def test_without_matches_the_stores_own_likeliest_pairs_are_asked(writing, own_s
     assert len(set(together)) == len(together)
 
 
-def test_groups_are_worked_out_from_the_store_where_nobody_wrote_them(writing, own_shop):
+def test_what_is_gone_is_asked_about_no_more_and_what_was_judged_still_counts(writing, own_shop):
+    (own_shop / "matches.parquet").unlink()
+    pairs = writing.get("/v1/match?k=50").json()["pairs"]
+    kept, lost = pairs[0], next(p for p in pairs if not {p["ours"], p["theirs"]} & set(pairs[0].values()))
+    writing.post("/v1/match", json={"ours": kept["ours"], "theirs": kept["theirs"], "said": "no"})
+    photos = [item["id"] for item in writing.get(f"/v1/items?product_id={lost['ours']}").json()["items"]]
+    assert writing.delete("/v1/items", params={"id": photos}).json()["deleted"] == len(photos)
+    now = writing.get("/v1/match?k=50").json()
+    assert all(lost["ours"] not in (pair["ours"], pair["theirs"]) for pair in now["pairs"])
+    assert now["standing"]["no"] == 1
+
+
+def test_ids_that_look_like_formulas_come_back_as_they_were(tmp_path):
+    import pyarrow as pa
+
+    from natviews.matching import read_labels
+    from natviews.serving.tables import as_csv
+
+    ids = ["-12", "@x", "'=1", "''+", "plain", "it's"]
+    path = tmp_path / "labels.csv"
+    path.write_bytes(as_csv(pa.table({"ours": ids, "theirs": ids[::-1], "same": [1] * len(ids)})))
+    held = read_labels(path)
+    assert held.ours.tolist() == ids and held.theirs.tolist() == ids[::-1]
+    with path.open() as file:
+        assert not [row for row in csv.reader(file) if row[0].startswith(("-", "@", "="))]
+
+
+def test_groups_are_worked_out_from_the_store_where_nobody_wrote_them(writing, own_shop, photo_bytes):
     import time
 
     (own_shop / "groups.parquet").unlink()
@@ -153,3 +180,15 @@ def test_groups_are_worked_out_from_the_store_where_nobody_wrote_them(writing, o
     while (answer := writing.get("/v1/tables/groups")).status_code == 429 and time.monotonic() < until:
         time.sleep(0.1)
     assert answer.status_code == 200 and "weakest" in answer.json()["columns"]
+    photo = photo_bytes(0)
+    for number in (1, 2):  # the same photo as two products
+        form = {"id": f"same{number}", "product_id": f"same{number}"}
+        assert writing.post("/v1/items", data=form, files={"photo": photo}).status_code == 201
+    until = time.monotonic() + 60
+    while time.monotonic() < until:  # meanwhile the last ones are shown
+        answer = writing.get("/v1/tables/groups", params={"text": "same1"})
+        assert answer.status_code == 200
+        if answer.json()["total"]:
+            break
+        time.sleep(0.1)
+    assert answer.json()["total"], "groups are worked out anew when the store has changed"

@@ -124,10 +124,14 @@ class Side:
 
 def held_out_by_name(products: np.ndarray) -> np.ndarray:
     """(P,) bool: a quarter of the products, the same ones whatever others there are."""
+    return np.array([drawn_by_name(name) for name in products.tolist()], float) < HELD_OUT * 2**32
+
+
+def drawn_by_name(product: str) -> int:
+    """A number from 0 to 2**32 by chance, always the same for a product."""
     from hashlib import blake2b
 
-    draws = [int.from_bytes(blake2b(name.encode(), digest_size=4).digest()) for name in products.tolist()]
-    return np.array(draws, float) < HELD_OUT * 2**32
+    return int.from_bytes(blake2b(product.encode(), digest_size=4).digest())
 
 
 def _number(text: str) -> float:

@@ -4,7 +4,7 @@ Small changes lie beside the large index (see `Snapshot`); from time to time a n
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from natviews.types import Embeddings, NatviewsError
 
 LOOKED_EVERY = 0.5
 """Seconds after which what other servers wrote is seen."""
+Then = Callable[[], None]
 BESIDE = 5_000
 """Changed photos that lie beside the large index before it is made anew."""
 
@@ -50,16 +51,16 @@ class Gallery:
         main = Part(embeddings, known, large=True)
         return Snapshot(main, empty_part(main), version=version)
 
-    def upsert(self, embeddings: Embeddings, known: pa.Table) -> "Future[int]":
-        """A future that is done when the photos are safely in the store and are found. Raises NatviewsError where
-        nothing can be written."""
+    def upsert(self, embeddings: Embeddings, known: pa.Table, then: Then | None = None) -> "Future[int]":
+        """A future that is done when the photos are safely in the store and are found. `then` is called before,
+        in the order in which photos are written. Raises NatviewsError where nothing can be written."""
         self.check_writable()
-        return self._writer.submit(_Change(embeddings=embeddings, known=known))
+        return self._writer.submit(_Change(then, embeddings=embeddings, known=known))
 
-    def delete(self, ids: Sequence[str]) -> "Future[int]":
-        """A future with the number of photos that were deleted."""
+    def delete(self, ids: Sequence[str], then: Then | None = None) -> "Future[int]":
+        """A future with the number of photos that were deleted; `then` is called as by `upsert`."""
         self.check_writable()
-        return self._writer.submit(_Change(gone=tuple(ids)))
+        return self._writer.submit(_Change(then, gone=tuple(ids)))
 
     def check_writable(self) -> None:
         """Raises Unable where nothing can be written."""
@@ -91,7 +92,10 @@ class Gallery:
             self._store.upsert(embeddings, known)
             # Columns that were not given keep what the store holds, so rows are read back.
             self._seen(self.snapshot.changed(*self._store.rows_of(embeddings.ids), self._store.version))
-        return [1] * len(changes)
+        failed = {photo: error for photo, change in last.items() if (error := change.followed())}
+        return [
+            failed.get(str(change.embeddings.ids[0]), 1) for change in changes if change.embeddings is not None
+        ]
 
     def _deleted(self, changes: "list[_Change]") -> list[int | Exception]:
         assert self._store is not None
@@ -100,7 +104,7 @@ class Gallery:
             there = set(self._store.rows_of(np.array(ids))[0].ids.tolist())
             self._store.delete(np.array(ids))
             self._seen(self.snapshot.deleted(ids, self._store.version))
-        return [len(there & set(change.gone)) for change in changes]
+        return [change.followed() or len(there & set(change.gone)) for change in changes]
 
     def _seen(self, snapshot: Snapshot) -> None:
         """Takes the snapshot for what is there, unless another server wrote in between: then that is still to
@@ -140,8 +144,9 @@ class Gallery:
 
 @dataclass(frozen=True)
 class _Change:
-    """Photos to take in, or ids to take out."""
+    """Photos to take in, or ids to take out, and what is to be done once that is in the store."""
 
+    then: Then | None = None
     embeddings: Embeddings | None = None
     known: pa.Table | None = None
     gone: tuple[str, ...] = ()
@@ -149,6 +154,15 @@ class _Change:
     @property
     def deletes(self) -> bool:
         return self.embeddings is None
+
+    def followed(self) -> Exception | None:
+        """Does what is to be done then; what went wrong with it."""
+        try:
+            if self.then is not None:
+                self.then()
+        except Exception as error:
+            return error
+        return None
 
 
 def open_gallery(place: Path) -> Gallery:

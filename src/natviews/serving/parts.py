@@ -35,6 +35,10 @@ class Part:
     def __len__(self) -> int:
         return len(self.embeddings)
 
+    def product(self, row: int) -> str:
+        """The product that a row's photo shows."""
+        return str(self.embeddings.product_ids[row])
+
     @property
     def designs(self) -> bool:
         """Whether same designs can be looked for."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 from natviews.catalog import BadPhoto
 from natviews.config import did_you_mean
 from natviews.index.forms import threads
+from natviews.matching.side import drawn_by_name
 from natviews.serving.answers import Answers
 from natviews.serving.describing import Described, Describer
 from natviews.serving.explaining import Explained, Explainer
@@ -72,7 +73,7 @@ class Service:
         self.worth = Worth(self.gallery.snapshot)
         self.maps = Maps(self.gallery.snapshot)
         self.answers = Answers(settings.folder / "answers.jsonl")
-        self._review: tuple[object, Review] | None = None
+        self._review: tuple[object, frozenset[str], Review] | None = None
         self._cores = threading.BoundedSemaphore(settings.threads or threads())
         figures.photos.set_function(lambda: len(self.gallery.snapshot))
 
@@ -162,14 +163,13 @@ class Service:
         """Products whose title or id holds the words of `text`, those with most of them first, and how many do."""
         words = [word for word in text.split() if word][:WORDS]
         found: list[tuple[int, int, int]] = []
-        parts = self.gallery.snapshot.parts
-        for number, (part, alive) in enumerate(parts):
-            rows = part.first_rows if alive is None else part.first_rows[alive[part.first_rows]]
+        firsts = self.gallery.snapshot.first_photos
+        for number, (part, rows) in enumerate(firsts):
             hits = _hits(part.known.take(pa.array(rows)), words)
             kept = np.flatnonzero(hits > 0) if words else np.arange(len(rows))
             found += [(-int(hits[row]), number, int(rows[row])) for row in kept.tolist()]
         found.sort()
-        shown = [(parts[number][0], row) for _, number, row in found[start : start + count]]
+        shown = [(firsts[number][0], row) for _, number, row in found[start : start + count]]
         return _listed(shown), len(found)
 
     async def upsert(self, photo: str, product_id: str, data: bytes, facts: dict[str, str]) -> None:
@@ -183,33 +183,36 @@ class Service:
         embeddings = described.embeddings(photo, product_id, self.gallery.made_by)
         given = {"id": [photo], "product_id": [product_id]} | {name: [value] for name, value in facts.items()}
         known = pa.table({name: pa.array(values, pa.string()) for name, values in given.items()})
-        self.pictures.keep(photo, await self._pixels(data, KEPT))
-        await asyncio.wrap_future(self.gallery.upsert(embeddings, known))
+        shown = await self._pixels(data, KEPT)
+        await asyncio.wrap_future(self.gallery.upsert(embeddings, known, lambda: self.pictures.keep(photo, shown)))
 
     async def delete(self, photos: Sequence[str]) -> int:
         """Takes photos out; how many there were."""
-        deleted = await asyncio.wrap_future(self.gallery.delete(photos))
-        for photo in photos:
-            self.pictures.drop(photo)
-        return deleted
+
+        def drop() -> None:
+            for photo in photos:
+                self.pictures.drop(photo)
+
+        return await asyncio.wrap_future(self.gallery.delete(photos, drop))
 
     def review(self) -> Review:
         """The pairs to be judged: matches that were written, or else each product's likeliest other one."""
         table = self.tables.table("matches") if self.tables.is_written("matches") else None
-        mark = self.gallery.snapshot.main if table is None else table
-        if self._review is None or self._review[0] is not mark:
+        snapshot = self.gallery.snapshot
+        source, gone = (snapshot.main, snapshot.gone) if table is None else (table, frozenset[str]())
+        if self._review is None or self._review[0] is not source or self._review[1] != gone:
             pairs = self._own_pairs() if table is None else listed_pairs(table)
-            self._review = mark, Review(pairs, self.answers)
-        return self._review[1]
+            self._review = source, gone, Review(pairs, self.answers)
+        return self._review[2]
 
     def _own_pairs(self) -> list[Pair]:
-        main, pairs = self.gallery.snapshot.main, dict[frozenset[str], Pair]()
-        rows = main.first_rows
-        if len(rows) > REVIEWED:
-            rows = np.random.default_rng(0).choice(rows, REVIEWED, replace=False)
-        for row, facts in zip(rows.tolist(), main.facts(rows.tolist()), strict=True):
-            own, photo = (str(held[row]) for held in (main.embeddings.product_ids, main.embeddings.ids))
-            for other in self._search(main.vectors([row], design=False), Asked(k=1), own):
+        pairs = dict[frozenset[str], Pair]()
+        places = [(part, row) for part, rows in self.gallery.snapshot.first_photos for row in rows.tolist()]
+        # By chance, and the same ones whatever else comes and goes: what was judged still counts.
+        places = sorted(places, key=lambda place: drawn_by_name(place[0].product(place[1])))[:REVIEWED]
+        for (part, row), facts in zip(places, facts_of(places), strict=True):
+            own, photo = part.product(row), str(part.embeddings.ids[row])
+            for other in self._search(part.vectors([row], design=False), Asked(k=1), own):
                 titles = facts.get("title", ""), other.facts.get("title", "")
                 pair = Pair(own, other.product_id, photo, other.photo, other.score, *titles)
                 pairs.setdefault(frozenset((own, other.product_id)), pair)

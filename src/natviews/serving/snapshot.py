@@ -6,6 +6,7 @@ beside the large index, and what went is masked in that.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -65,6 +66,34 @@ class Snapshot:
             for row in part.rows_of.get(product_id, [])
             if alive is None or alive[row]
         ]
+
+    @cached_property
+    def first_photos(self) -> tuple[tuple[Part, np.ndarray], ...]:
+        """Where the first photo of each product that is there lies: rows of the large part, and of what came since
+        for the products that it has none of."""
+        rows = self.main.first_rows
+        if self.alive is not None:
+            left = [self._left_of(row) for row in rows.tolist()]
+            rows = np.array([row for row in left if row is not None], np.int64)
+        there = set(self.main.embeddings.product_ids[rows].tolist()) if len(self.fresh) else set()
+        fresh = [row for row in self.fresh.first_rows.tolist() if self.fresh.product(row) not in there]
+        return (self.main, rows), (self.fresh, np.array(fresh, np.int64))
+
+    def _left_of(self, row: int) -> int | None:
+        """The first row of the product in a row of the large part that did not go."""
+        assert self.alive is not None
+        if self.alive[row]:
+            return row
+        return next((other for other in self.main.rows_of[self.main.product(row)] if self.alive[other]), None)
+
+    def photos(self) -> tuple[Embeddings, pa.Table]:
+        """All that is there, and what is known of it."""
+        main, known = self.main.embeddings, self.main.known
+        if self.alive is not None:
+            main, known = main.take(self.alive), known.filter(pa.array(self.alive))
+        if not len(self.fresh):
+            return main, known
+        return joined(main, self.fresh.embeddings), pa.concat_tables([known, self.fresh.known])
 
     @property
     def designs(self) -> bool:

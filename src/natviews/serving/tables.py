@@ -13,14 +13,14 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from natviews.config import did_you_mean
+from natviews.matching.spreadsheets import guarded
 from natviews.serving.gallery import Gallery
 from natviews.serving.problems import Absent, Busy
+from natviews.serving.snapshot import Snapshot
 from natviews.types import NatviewsError
 
 COMPUTED_UP_TO = 50_000
 """Photos of a store of which groups and colourways are worked out when they are asked for."""
-FORMULA = r"^[=+\-@\t\r]"
-"""What a spreadsheet would take for a formula."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Tables:
     def __init__(self, folder: Path, gallery: Gallery, photos: Path | None) -> None:
         self._folder, self._gallery, self._photos = folder, gallery, photos
         self._kept: dict[str, tuple[tuple[int, int], pa.Table]] = {}
-        self._computed: dict[str, pa.Table | NatviewsError | None] = {}
+        self._computed: dict[str, tuple[int, pa.Table | NatviewsError]] = {}
+        self._being_computed: set[str] = set()
         self._lock = threading.Lock()
 
     def path(self, name: str) -> Path:
@@ -103,31 +104,33 @@ class Tables:
             raise NatviewsError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from None
 
     def _worked_out(self, name: str) -> pa.Table:
+        """What was worked out last, and where the store has changed since, that begins anew."""
+        snapshot = self._gallery.snapshot
         with self._lock:
-            if name not in self._computed:
-                self._computed[name] = None
-                threading.Thread(target=self._work_out, args=(name,), name=name, daemon=True).start()
-            held = self._computed[name]
+            version, held = self._computed.get(name, (None, None))
+            if version != snapshot.version and name not in self._being_computed:
+                self._being_computed.add(name)
+                threading.Thread(target=self._work_out, args=(name, snapshot), name=name, daemon=True).start()
         if held is None:
             raise Busy(f"The {name} are being worked out from the store; look again in a moment.")
         if isinstance(held, NatviewsError):
             raise held
         return held
 
-    def _work_out(self, name: str) -> None:
+    def _work_out(self, name: str, snapshot: Snapshot) -> None:
         from natviews.matching import Decision, Side, colourway_pairs, same_item_groups
 
         decide: dict[str, Callable[[Side], Decision]] = {"groups": same_item_groups, "colourways": colourway_pairs}
         try:
-            main = self._gallery.snapshot.main
-            side = Side(str(self._gallery.place), main.embeddings, main.known, False, self._photos or Path())
+            side = Side(str(self._gallery.place), *snapshot.photos(), False, self._photos or Path())
             done: pa.Table | NatviewsError = decide[name](side).table
         except NatviewsError as error:
             done = error
         except Exception as error:
             done = NatviewsError(f"The {name} cannot be worked out from the store: {type(error).__name__}.")
         with self._lock:
-            self._computed[name] = done
+            self._computed[name] = snapshot.version, done
+            self._being_computed.remove(name)
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ def ordered(table: pa.Table, sort: str = "", falling: bool = False, text: str = 
     if text:
         held = [name for name in table.column_names if pa.types.is_string(table.schema.field(name).type)]
         masks = [pa.compute.match_substring(table.column(name), text, ignore_case=True) for name in held]
-        mask = pa.array([False] * len(table))
+        mask = pa.array([False] * len(table), pa.bool_())
         for one in masks:
             mask = pa.compute.or_(mask, one.fill_null(False))
         table = table.filter(mask)
@@ -170,8 +173,7 @@ def as_csv(table: pa.Table) -> bytes:
     for name in table.column_names:
         column = table.column(name)
         if pa.types.is_string(column.type):
-            formula = pa.compute.match_substring_regex(column, FORMULA)
-            column = pa.compute.if_else(formula, pa.compute.binary_join_element_wise("'", column, ""), column)
+            column = guarded(column)
         columns.append(column)
     buffer = io.BytesIO()
     pa.csv.write_csv(pa.table(columns, names=table.column_names), buffer)

@@ -24,7 +24,7 @@ async def review(
     request: Request, service: Here, target: Annotated[float, Query(gt=0, lt=1)] = 0.95
 ) -> HTMLResponse:
     """Pairs side by side, and what the answers promise."""
-    pairs = (await run_in_threadpool(service.review)).next(1)
+    pairs = await run_in_threadpool(lambda: service.review().next(1))  # it waits for the file of answers
     now = await run_in_threadpool(standing, service, target)
     source = "matches" if service.tables.is_written("matches") else "store"
     return page(request, "review.html", pairs=pairs, standing=now, target=target, targets=TARGETS, source=source)

@@ -7,6 +7,7 @@ from fastapi import Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
+from natviews.catalog import BadPhoto
 from natviews.report.saliency_figure import shaded_photo
 from natviews.serving.api.asking import Here, crop_of
 from natviews.serving.api.searching import found
@@ -81,8 +82,10 @@ async def by_photo(
         described = await service.described(await photo.read(), crop_of(crop))
         asked = Asked(SHOWN, conditions(where), mode == "design")
         near = await run_in_threadpool(service.near_vector, described, asked)
+    except BadPhoto as error:
+        problem = f"The photo cannot be used: {error}."
     except NatviewsError as error:
-        problem = f"The photo cannot be used: {error}"
+        problem = str(error)
     alone = request.headers.get("x-part") == "results"
     held: dict[str, Any] = {"product": "", "shown": [], "mode": mode, "where": where, "problem": problem}
     results = found(service, near, mode).results

@@ -41,6 +41,7 @@ async function show(file) {
     picture = null; // a format that the browser does not know: the server may
   }
   cropping.hidden = !picture;
+  [box, field.value] = [null, ""]; // the last photo's
   if (!picture) return;
   const scale = Math.min(480 / picture.width, 360 / picture.height);
   canvas.width = Math.max(1, Math.round(picture.width * scale));
