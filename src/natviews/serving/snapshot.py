@@ -73,18 +73,17 @@ class Snapshot:
         for the products that it has none of."""
         rows = self.main.first_rows
         if self.alive is not None:
-            left = [self._left_of(row) for row in rows.tolist()]
-            rows = np.array([row for row in left if row is not None], np.int64)
-        there = set(self.main.embeddings.product_ids[rows].tolist()) if len(self.fresh) else set()
-        fresh = [row for row in self.fresh.first_rows.tolist() if self.fresh.product(row) not in there]
+            here = self.alive[rows]
+            others = [self._first_in_main(self.main.product(row)) for row in rows[~here].tolist()]
+            rows = np.sort(np.append(rows[here], [row for row in others if row is not None]).astype(np.int64))
+        new = self.fresh.first_rows.tolist()
+        fresh = [row for row in new if self._first_in_main(self.fresh.product(row)) is None]
         return (self.main, rows), (self.fresh, np.array(fresh, np.int64))
 
-    def _left_of(self, row: int) -> int | None:
-        """The first row of the product in a row of the large part that did not go."""
-        assert self.alive is not None
-        if self.alive[row]:
-            return row
-        return next((other for other in self.main.rows_of[self.main.product(row)] if self.alive[other]), None)
+    def _first_in_main(self, product: str) -> int | None:
+        """The row of the product's first photo in the large part that did not go."""
+        rows = self.main.rows_of.get(product, [])
+        return next((row for row in rows if self.alive is None or self.alive[row]), None)
 
     def photos(self) -> tuple[Embeddings, pa.Table]:
         """All that is there, and what is known of it."""
