@@ -27,7 +27,7 @@ def quicken(network: nn.Module) -> None:
         if isinstance(module, nn.Conv2d) and module.groups > 1 and max(module.stride) > 1:
             module.__class__ = IN_FLOAT32.get(type(module), type(module))
         elif type(module) is nn.Conv2d and _is_plain(module):
-            module.__class__ = _AsDense
+            module.__class__ = AsDense
 
 
 def _is_plain(convolution: nn.Conv2d) -> bool:
@@ -43,7 +43,7 @@ def _learns_reduced(x: Tensor) -> bool:
     return x.device.type == "cpu" and torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")
 
 
-class _InFloat32(nn.Conv2d):
+class InFloat32(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if not _learns_reduced(x):
             return super().forward(x)
@@ -51,14 +51,14 @@ class _InFloat32(nn.Conv2d):
             return super().forward(x.float()).to(torch.get_autocast_dtype("cpu"))
 
 
-class _PaddedInFloat32(_InFloat32, Conv2dSame):
+class PaddedInFloat32(InFloat32, Conv2dSame):
     """One that timm pads as TensorFlow does."""
 
 
-IN_FLOAT32: dict[type, type] = {nn.Conv2d: _InFloat32, Conv2dSame: _PaddedInFloat32}
+IN_FLOAT32: dict[type, type] = {nn.Conv2d: InFloat32, Conv2dSame: PaddedInFloat32}
 
 
-class _AsDense(nn.Conv2d):
+class AsDense(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         rows, columns = x.shape[-2:]
         if not _learns_reduced(x) or max(rows, columns) > FEW:

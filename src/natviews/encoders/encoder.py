@@ -22,6 +22,7 @@ from natviews.config import check, did_you_mean
 from natviews.encoders.colours import BINS, colours
 from natviews.encoders.convolutions import quicken
 from natviews.encoders.describing import Describe
+from natviews.encoders.folding import fold
 from natviews.encoders.head import Whitening
 from natviews.encoders.memory import keep_freed_memory
 from natviews.encoders.small import SmallNet
@@ -325,6 +326,8 @@ def _backbone(architecture: Architecture, pretrained: bool) -> nn.Module:
                 ) from None
             raise NatviewsError(f"timm cannot build {architecture.name!r} with {options}: {reason}") from None
     quicken(backbone)
+    if architecture.batchnorm == "frozen":
+        fold(backbone)
     return backbone.to(memory_format=torch.channels_last)
 
 
