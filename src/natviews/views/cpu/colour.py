@@ -149,28 +149,26 @@ def _saturate(factor, red, green, blue):
 
 @compiled
 def _turn_hue(turns, red, green, blue):
-    """To HSV, the hue turned, and back; in sixths of a turn from red.
+    """To HSV, the hue turned, and back. Hues are in sixths of a turn from red times the chroma, so that nothing is
+    divided by it.
 
-    Back, a channel is the value less the chroma times how far the hue is from the channel's own.
+    Back, a channel is the value less as much of the chroma as the hue is away from the channel's own.
     """
+    further = F(6) * F(turns - np.round(turns))
     for x in range(len(red)):
         r, g, b = red[x], green[x], blue[x]
         value, least = max(r, max(g, b)), min(r, min(g, b))
         chroma = value - least
-        over = F(1) / max(chroma, F(1e-6))
-        sixth = (g - b) * over
-        sixth = F(2) + (b - r) * over if value == g and value != r else sixth
-        sixth = F(4) + (r - g) * over if value == b and value != r and value != g else sixth
-        sixth += F(6) * turns
-        sixth -= F(6) * np.floor(sixth / F(6))
-        red[x] = value - chroma * _within_one(F(2) - abs(sixth - F(3)))
-        green[x] = value - chroma * _within_one(abs(sixth - F(2)) - F(1))
-        blue[x] = value - chroma * _within_one(abs(sixth - F(4)) - F(1))
-
-
-@compiled
-def _within_one(share):
-    return max(F(0), min(F(1), share))
+        hue = g - b
+        hue = F(2) * chroma + (b - r) if value == g and value != r else hue
+        hue = F(4) * chroma + (r - g) if value == b and value != r and value != g else hue
+        hue += further * chroma
+        turn = F(6) * chroma
+        hue = hue + turn if hue < F(0) else hue
+        hue = hue - turn if hue >= turn else hue
+        red[x] = value - min(max(F(2) * chroma - abs(hue - F(3) * chroma), F(0)), chroma)
+        green[x] = value - min(max(abs(hue - F(2) * chroma) - chroma, F(0)), chroma)
+        blue[x] = value - min(max(abs(hue - F(4) * chroma) - chroma, F(0)), chroma)
 
 
 @compiled
