@@ -1,3 +1,6 @@
+import io
+import os
+
 import numpy as np
 import pytest
 from broken_photos import broken_photos, encoded, good_photos, picture
@@ -46,6 +49,31 @@ def test_the_reason_says_what_is_wrong(name, said, tmp_path):
         read_photo(path)
 
 
+def test_a_damaged_avif_is_one_bad_photo():
+    data = encoded("AVIF")
+    start = data.index(b"mdat") + 4
+    with pytest.raises(BadPhoto, match="damaged: "):
+        decode(data[:start] + bytes(len(data) - start))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(MemoryError(), "needs more memory"), (ArithmeticError("odd"), "^damaged: odd$")]
+)
+def test_whatever_a_decoder_raises_is_one_bad_photo(error, said, monkeypatch):
+    data = encoded()
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: (_ for _ in ()).throw(error))
+    with pytest.raises(BadPhoto, match=said):
+        decode(data)
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe", "folder"])
+def test_what_is_no_regular_file_is_refused_before_it_is_opened(name, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BadPhoto, match="a folder, a device or a pipe"):
+        read_photo(tmp_path / name)
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_an_odd_photo_is_decoded_to_eight_bit_rgb(name):
     data, colour = GOOD[name]
@@ -73,6 +101,27 @@ def test_exif_orientation_is_undone(orientation):
     pixels = decode(encoded(array=np.ascontiguousarray(turned), quality=98, exif=exif.tobytes()))
     assert pixels.shape == upright.shape
     assert np.abs(pixels.astype(int) - upright).mean() < 4
+
+
+@pytest.mark.parametrize("kind", ["RGBA PNG", "RGBA WEBP", "RGBA AVIF", "P PNG", "I;16 PNG", "RGB JPEG"])
+def test_a_photo_of_every_kind_is_turned_upright(kind):
+    mode, format = kind.split()
+    upright = np.full((40, 60), 255, np.uint8)
+    upright[:20, :30] = 0
+    grey = np.ascontiguousarray(np.rot90(upright))
+    turned = Image.fromarray(grey.astype(np.uint16) * 257 if mode == "I;16" else grey)
+    if mode == "RGBA":
+        turned.putalpha(Image.fromarray(255 - grey))  # what is white is transparent
+    elif mode != "I;16":
+        turned = turned.convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {"exif": exif.tobytes(), "quality": 95} | ({"transparency": 255} if mode == "P" else {})
+    file = io.BytesIO()
+    turned.save(file, format, **options)
+    pixels = decode(file.getvalue())
+    assert pixels.shape == (40, 60, 3)
+    assert np.abs(pixels[..., 0].astype(int) - upright).mean() < 4
 
 
 def test_damaged_exif_does_not_lose_the_photo():

@@ -143,6 +143,7 @@ def test_a_missing_column_is_named_with_the_nearest_one(file, header, missing, h
         ("shop.csv", "image,product_id\na,1\nb,\nc,\n", "Row 2 has no product_id (2 in all)"),
         ("shop.xlsx", "PK", "is no catalogue: expected .csv"),
         ("shop.jsonl", '{"image": "a"', "cannot be read as jsonl"),
+        ("shop.csv", "x" * 200_000, ""),
         ("shop.csv", ",".join(["image", "product_id", *(f"c{i}" for i in range(1000))]) + "\n", "at most 1000"),
     ],
 )
@@ -186,7 +187,29 @@ def test_line_breaks_do_not_part_a_row_anywhere_in_a_large_file(file):
 
 
 def test_a_quote_that_is_never_closed_is_refused_and_does_not_swallow_the_rest(file):
-    refusal(file("shop.csv", 'image,product_id,title\na,1,"x\nb,2,y\nc,3,z\n'))
+    said = refusal(file("shop.csv", 'image,product_id,title\na,1,"two\nlines"\nb,2,"x\nc,3,y\nd,4,z\n'))
+    assert "in the row that begins in line 4 which is never closed" in said
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
+def test_two_quotes_that_are_never_closed_do_not_make_one_row_of_two(file, end):
+    text = end.join(["\ufeffimage,product_id,title", "", 'a,1,"Lamp', 'b,2,"Vase', "c,3,z", ""])
+    said = refusal(file("shop.csv", text))
+    assert "in the row that begins in line 3 which ends amidst a field in line 4" in said
+
+
+def test_a_quote_within_an_unquoted_field_is_a_sign_like_any_other(file):
+    text = 'image,product_id,title\na,1,Lamp 12" tall\nb,2,"Vase, 3"" wide"\nc,3,5" x 4"\n'
+    assert [row["title"] for row in rows(file("shop.csv", text))] == ['Lamp 12" tall', 'Vase, 3" wide', '5" x 4"']
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["without BOM", "with BOM"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_line_break_in_the_header_does_no_harm(file, delimiter, mark):
+    text = mark + '"Price, gross;\n(EUR)",image,product_id\n1.50,a,00123\n2.00,b,123\n'.replace(",", delimiter)
+    catalog = Catalog.open(file("shop.csv", text))
+    assert catalog.product_ids.tolist() == ["00123", "123"]
+    assert catalog.table.column(0).to_pylist() == ["1.50", "2.00"]
 
 
 def test_json_lines_are_read_as_text(file):
@@ -211,6 +234,18 @@ def test_json_lines_of_mixed_kinds_are_read_as_text(file):
 
 def test_a_line_that_is_no_json_object_is_named(file):
     assert "line 2 is no JSON object" in refusal(file("a.jsonl", '{"image": "a", "product_id": 7}\n[1]\n'))
+
+
+def test_half_a_character_in_a_json_line_is_named_with_its_line(file):
+    whole = '{"image": "a", "product_id": "1", "title": "nice \\ud83d\\ude00"}\n'
+    assert rows(file("whole.jsonl", whole))[0]["title"] == "nice \U0001f600"
+    for half in ('{"image": "b", "product_id": "nice \\ud83d"}', '{"image": "b", "\\uD83D": "2"}'):
+        said = refusal(file("half.jsonl", f"{whole}\n{half}\n"))
+        assert "line 3 holds half a character ('\\ud83d')" in said
+
+
+def test_json_that_is_nested_too_deeply_is_named_with_its_line(file):
+    assert "line 1 is nested too deeply" in refusal(file("a.jsonl", '{"image": ' + "[" * 200_000))
 
 
 def test_json_texts_that_look_like_dates_stay_as_they_were_written(file):

@@ -31,15 +31,17 @@ def decode(data: bytes, longest: int | None = None) -> np.ndarray:
             if longest:
                 image.draft("RGB", (longest, longest))  # JPEG decodes at 1/2, 1/4 or 1/8 for free
             image.load()
-            return np.asarray(_shrunk(_upright(_rgb(image)), longest))
+            return np.asarray(_shrunk(_rgb(_upright(image)), longest))  # in this order: `_rgb` drops the EXIF
+    except BadPhoto:
+        raise
     except Image.DecompressionBombError:
         raise BadPhoto(f"claims far more than {MAX_PIXELS} pixels (a decompression bomb?)") from None
     except UnidentifiedImageError:
         raise BadPhoto(_what_else(data)) from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
-        raise BadPhoto(f"damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
     except MemoryError:
         raise BadPhoto("needs more memory to decode than there is") from None
+    except Exception as error:  # every decoder has errors of its own: AVIF's are RuntimeErrors
+        raise BadPhoto(f"damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
 
 
 def _what_else(data: bytes) -> str:

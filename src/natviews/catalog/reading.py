@@ -1,6 +1,7 @@
 """The bytes of a photo's file, from the disk or a URL, never more than a photo can have."""
 
 from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 
@@ -27,9 +28,13 @@ def read_photo(path: Path | str, longest: int | None = None) -> np.ndarray:
 
 def _on_disk(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_BYTES:
+        status = path.stat()
+        if not S_ISREG(status.st_mode):  # a device may never end, and a pipe may never begin
+            raise BadPhoto("no file of a photo but a folder, a device or a pipe")
+        if status.st_size > MAX_BYTES:
             raise BadPhoto(TOO_LARGE)
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(status.st_size)  # no more, should it be growing
     except FileNotFoundError:
         raise BadPhoto("no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte

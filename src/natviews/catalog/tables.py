@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import io
 import json
 import re
 import warnings
@@ -22,6 +23,8 @@ REQUIRED = ("image", "product_id")
 DELIMITERS = ",;\t|"
 MAX_COLUMNS = 1000
 MAX_HEADER = 1_000_000
+MAX_FIELD = 2**26
+"""Characters of a field in a CSV with quotes: what is longer has a quote that is never closed."""
 BLOCK = 2**20
 
 
@@ -46,19 +49,21 @@ def read_table(path: Path, encoding: str) -> tuple[pa.Table, Path]:
 
 
 def _read_csv(path: Path, encoding: str) -> pa.Table:
-    header, quotes = "", 0
+    head, quoted = "", False
     for text in _decoded(path, encoding):
-        if len(header) < MAX_HEADER:
-            header += text
-        quotes += text.count('"')
-    header = re.split(r"\r\n|\r|\n", header.lstrip("\ufeff"), maxsplit=1)[0]
-    if not header:
+        if len(head) < MAX_HEADER:
+            head += text
+        quoted = quoted or '"' in text
+    head = head.lstrip("\ufeff")
+    delimiter = _delimiter(head)
+    if quoted:  # the only files in which a row may be cut wrongly: the others need no closer look
+        _check_quotes(path, encoding, delimiter)
+    try:
+        names = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
+    except csv.Error as error:
+        raise NatviewsError(f"{path} names no columns in its first line: {error}; mend that line.") from None
+    if not names:
         raise NatviewsError(f"{path} is empty; its first line must name the columns.")
-    if quotes % 2:
-        raise NatviewsError(f'{path} has a quote (") that is never closed: what follows it would be lost.')
-    unquoted = re.sub(r'"[^"]*"', "", header)
-    delimiter = max(DELIMITERS, key=unquoted.count)
-    names = next(csv.reader([header], delimiter=delimiter))
     if len(names) > MAX_COLUMNS:
         raise NatviewsError(f"{path} has {len(names)} columns; at most {MAX_COLUMNS} are read.")
     # Ids such as 00123 must stay as they were written, so nothing is guessed to be a number.
@@ -66,6 +71,35 @@ def _read_csv(path: Path, encoding: str) -> pa.Table:
     # Titles may hold line breaks inside quotes.
     parse = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     return pa.csv.read_csv(path, pa.csv.ReadOptions(encoding=encoding), parse, as_text)
+
+
+def _delimiter(head: str) -> str:
+    """What parts the names in the first record, of which a quoted one may hold delimiters and line breaks."""
+    unquoted = re.sub(rf'(^|[{DELIMITERS}])"(?:[^"]|"")*"', r"\1", head)
+    return max(DELIMITERS, key=re.split(r"[\r\n]", unquoted, maxsplit=1)[0].count)
+
+
+def _check_quotes(path: Path, encoding: str, delimiter: str) -> None:
+    """Raises NatviewsError where a quoted field is never closed, or goes on behind the quote that closes it.
+
+    Where two rows in turn forget to close theirs, Arrow would make one row of them without a word. A quote in a
+    field that does not begin with one (12" tall) is a sign like any other.
+    """
+    csv.field_size_limit(max(MAX_FIELD, csv.field_size_limit()))  # the whole process has one: never lowered
+    with path.open(encoding=encoding, newline="") as lines:
+        if lines.read(1) != "\ufeff":
+            lines.seek(0)
+        rows, first = csv.reader(lines, delimiter=delimiter, strict=True), 1
+        try:
+            for _ in rows:
+                first = rows.line_num + 1
+        except csv.Error as error:
+            closed_amidst = "expected after" in str(error)
+            fault = f"ends amidst a field in line {rows.line_num}" if closed_amidst else "is never closed"
+            raise NatviewsError(
+                f'{path} has a quote (") in the row that begins in line {first} which {fault}: what follows would '
+                'be lost; close it, or write a quote that is part of a quoted text twice ("").'
+            ) from None
 
 
 def _decoded(path: Path, encoding: str) -> Iterator[str]:
@@ -107,6 +141,15 @@ def _read_jsonl(path: Path, encoding: str) -> pa.Table:
             continue
         try:
             values = json.loads(line)
+            if "\\u" in line:
+                json.dumps(values, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+        except UnicodeEncodeError as error:
+            half = ascii(error.object[error.start])
+            raise pa.ArrowInvalid(
+                f"line {number} holds half a character ({half}), which no text can; write it whole or leave it out"
+            ) from None
+        except RecursionError:
+            raise pa.ArrowInvalid(f"line {number} is nested too deeply; leave such values out") from None
         except ValueError as error:
             raise pa.ArrowInvalid(f"line {number} is no JSON: {error}") from None
         if not isinstance(values, dict):
