@@ -79,6 +79,14 @@ def test_an_attribute_is_probed_where_every_split_knows_it(whole):
     assert probed(whole.with_column("pattern", np.where(in_train, "solid", whole.column("pattern")))) == ["sleeve"]
 
 
+def test_a_split_with_nothing_to_tell_apart_is_named(whole):
+    cells.check_natural_views(whole)
+    in_val = whole.splits == "val"
+    alike = whole.with_column("dup_group", np.where(in_val, "one", whole.column("dup_group")))
+    with pytest.raises(NatviewsError, match="The split val has no product .* nothing to compare; give it more"):
+        cells.check_natural_views(alike)
+
+
 def test_a_cell_that_cannot_be_trained_is_named_and_the_others_go_on(whole, tmp_path, monkeypatch, pool):
     monkeypatch.setattr(cells, "ProcessPoolExecutor", pool)
     bad = cell("simclr, wild", lr=1e12, optimiser="sgd", warmup_epochs=0)

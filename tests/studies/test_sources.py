@@ -120,6 +120,14 @@ def test_shares_of_the_products_take_as_many_steps():
     assert {row.split(",")[0] for row in epochs} == {"moby"}
 
 
+@pytest.mark.parametrize("photos", [2600, 6400])
+def test_a_queue_is_as_long_for_a_share_of_the_products_as_for_a_shop_of_that_many(photos):
+    queues = {arm.row: arm.recipe["method"]["queue"] for arm in mercari.arms(photos, "") if arm.name == "moby"}
+    for row, share in {mercari.MAIN: 1, **mercari.SHARES}.items():
+        assert queues[row] <= share * photos / 10, row
+    assert queues[mercari.QUARTER] < queues[mercari.HALF] < queues[mercari.MAIN]
+
+
 def test_a_share_is_of_the_training_products_and_smaller_ones_lie_in_larger(whole):
     small, large = (cells.part_of(whole, share) for share in (0.25, 0.5))
     for part in (small, large):

@@ -17,9 +17,9 @@ from natviews.training.measuring import (
 )
 
 
-def shop(products=30, photos=3, near=()):
+def shop(products=30, photos=3, near=(), group="p{}".format):
     rows = [
-        (f"{p}_{v}", f"p{p}", f"p{p}", "1" if (p, v) in near else "0")
+        (f"{p}_{v}", f"p{p}", group(p), "1" if (p, v) in near else "0")
         for p in range(products)
         for v in range(photos)
     ]
@@ -43,6 +43,8 @@ def vectors(catalog, nuisance, seed=0, dim=16):
         (shop(photos=1), False),
         (shop(products=1), False),
         (shop(photos=2, near={(p, 1) for p in range(30)}), False),
+        (shop(products=2, group=lambda p: "one"), False),
+        (shop(products=3, group=lambda p: f"g{p // 2}"), True),
     ],
 )
 def test_natural_views_are_second_photos_that_are_no_near_copies(catalog, has):
@@ -157,5 +159,12 @@ def test_no_product_is_seen_through_a_head_that_was_fitted_on_it():
 
 def test_where_a_half_has_no_natural_views_the_features_are_judged_as_they_are():
     catalog = shop(products=40, near={(p, v) for p in range(40) for v in (1, 2) if p != 3})
+    found = vectors(catalog, 1.0)
+    assert measure_through_heads(found, catalog) == mean(measure(found, catalog))
+
+
+def test_a_half_of_near_identical_products_alone_is_no_half_to_try_heads_on():
+    """Groups are halved by turns: here the products of the second half are all near-identical."""
+    catalog = shop(products=8, group=lambda p: "b" if p > 5 else "ac"[p % 2])
     found = vectors(catalog, 1.0)
     assert measure_through_heads(found, catalog) == mean(measure(found, catalog))

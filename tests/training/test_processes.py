@@ -10,10 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from natviews.catalog import pack, with_split
 from natviews.encoders import Encoder
-from natviews.training import Recipe, Run, processes
+from natviews.methods import METHODS
+from natviews.training import Recipe, Run, loop, processes
 from natviews.training.checkpoints import Checkpoints
 from natviews.training.loop import sampler_of
 from natviews.types import NatviewsError
@@ -139,6 +141,49 @@ def test_each_process_has_a_chance_of_its_own_again():
             processes.set_random_states(one, states)
             drawn.append(torch.rand(1).item())
     assert drawn == [torch.rand(1, generator=torch.Generator().manual_seed(seed)).item() for seed in (5, 6)]
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2_050", "small"])
+def test_batch_norm_over_all_processes_leaves_the_network_what_it_was(name):
+    encoder = Encoder.create(Recipe.of({"encoder": {"name": name, "size": 64}}).encoder)
+    method = METHODS["byol"](encoder, hidden=16, out=8)
+    torch.manual_seed(0)
+    photos = torch.randn(4, 3, 64, 64)
+    method.train()
+    method.student(photos)  # statistics and scales of its own
+    before = method.eval().student(photos)
+    activations = sum(isinstance(module, nn.ReLU | nn.ReLU6) for module in encoder.modules())
+    processes.normalise_together(method)
+    assert torch.equal(method.eval().student(photos), before)
+    assert sum(isinstance(module, nn.ReLU | nn.ReLU6) for module in encoder.modules()) == activations > 0
+    norms = [each for each in method.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+    assert norms and all(isinstance(each, nn.SyncBatchNorm) for each in norms)
+
+
+def test_frozen_batch_norm_is_not_taken_over_all_processes():
+    frozen = {"name": "mobilenetv2_050", "size": 64, "batchnorm": "frozen"}
+    method = METHODS["byol"](Encoder.create(Recipe.of({"encoder": frozen}).encoder), hidden=16, out=8)
+    processes.normalise_together(method)
+    assert not any(isinstance(module, nn.SyncBatchNorm) for module in method.encoder.modules())
+    assert isinstance(method.predictor[1], nn.SyncBatchNorm)  # the heads' moves
+
+
+def test_training_on_several_gpus_takes_batch_norm_over_all_of_them():
+    """Stands in for GPUs: the device alone is said to be one."""
+    recipe = Recipe.load("demo", [*SETTINGS, "encoder={name: mobilenetv2_050, size: 32}"])
+    fabric = SimpleNamespace(world_size=2, global_rank=0, device=torch.device("cuda"))
+    seen = []
+
+    def setup(method):
+        seen.append(method)
+        raise KeyboardInterrupt
+
+    fabric.setup_module = setup
+    with torch.random.fork_rng(), pytest.raises(KeyboardInterrupt):
+        loop.set_up(fabric, recipe, encoder := Encoder.create(recipe.encoder))
+    photos = torch.randn(4, 3, 32, 32)
+    assert any(isinstance(module, nn.SyncBatchNorm) for module in seen[0].modules())
+    assert torch.equal(seen[0].encoder.eval()(photos), encoder.eval()(photos))
 
 
 def test_a_batch_that_cannot_be_shared_equally_is_refused(catalog):

@@ -25,7 +25,7 @@ from natviews.report.rows import histograms
 from natviews.studies.answers import FEATURES, HEAD, PROBE, Answers, Judged, Kind
 from natviews.studies.looks import LOOKS
 from natviews.studies.seen import Seen
-from natviews.training import Known, Recipe, choose_head, features_of, measure, train
+from natviews.training import Known, Recipe, choose_head, features_of, has_natural_views, measure, train
 from natviews.types import NatviewsError
 
 RETRIEVED = ("recall@1", "map@r", "auc")
@@ -96,6 +96,17 @@ def can_be_probed(catalog: Catalog, name: str) -> bool:
         set(catalog.column(name)[catalog.splits == split]) - {""} for split in ("train", "val", "test")
     )
     return len(train) > 1 and bool(val) and bool(test)
+
+
+def check_natural_views(catalog: Catalog) -> None:
+    """Raises NatviewsError where in some split there is nothing to find, or nothing to tell it from."""
+    for split in ("train", "val", "test"):
+        if not has_natural_views(catalog.part(split)):
+            raise NatviewsError(
+                f"The split {split} has no product with two photos that differ and another product beside it that "
+                "looks different: nothing to compare; give it more products, in the column `split` or by leaving "
+                "that column out."
+            )
 
 
 def finish(cell: Cell, catalog: Catalog, out: Path) -> Judged:

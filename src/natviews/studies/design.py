@@ -13,10 +13,9 @@ from natviews.files import whole_file
 from natviews.report.panels import Panel, panels_figure
 from natviews.studies.answers import Judged, Kind
 from natviews.studies.asked import Asked
-from natviews.studies.cells import Cell, can_be_probed, finish_all
+from natviews.studies.cells import Cell, can_be_probed, check_natural_views, finish_all
 from natviews.studies.expected import MISSING, VERDICT_COLUMNS, Expected, Rows, Side, Verdict, verdicts
 from natviews.studies.tables import KEPT, Row, row_of, said_figure, table, write_figures
-from natviews.training import has_natural_views
 from natviews.types import NatviewsError
 
 PACKED_AT = 48
@@ -179,9 +178,7 @@ def ready(catalog: Catalog, asked: Asked) -> Catalog:
     """The catalogue with splits and groups. Raises NatviewsError where there is nothing to learn from or to judge,
     or an attribute cannot be probed."""
     catalog = with_split(pack(catalog, stored_size(PACKED_AT))).catalog
-    for split in ("train", "val", "test"):
-        if not has_natural_views(catalog.part(split)):
-            raise NatviewsError(f"No product of the split {split} has two photos that differ: nothing to compare.")
+    check_natural_views(catalog)
     for name in asked.attributes:
         if not can_be_probed(catalog, name):
             raise NatviewsError(

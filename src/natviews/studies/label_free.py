@@ -22,10 +22,10 @@ from natviews.files import whole_file
 from natviews.progress import progress
 from natviews.studies.answers import FEATURES, HEAD, PROBE, Answers, Judged
 from natviews.studies.asked import Asked
-from natviews.studies.cells import PROBED, Cell, answers_of, can_be_probed, finish_all
+from natviews.studies.cells import PROBED, Cell, answers_of, can_be_probed, check_natural_views, finish_all
 from natviews.studies.methods import EPOCHS, SIZE, arms
 from natviews.studies.tables import table
-from natviews.training import Known, Recipe, Run, choose_head, features_of, has_natural_views, train
+from natviews.training import Known, Recipe, Run, choose_head, features_of, train
 from natviews.types import NatviewsError
 
 METHODS = ("simclr", "vicreg", "byol", "dino")
@@ -141,9 +141,7 @@ def study_label_free(catalog: Catalog, out: Path, asked: Asked | None = None) ->
     if asked.settings:
         raise NatviewsError("The study of label-free figures has settings of its own; leave --set out.")
     catalog = with_split(pack(catalog, stored_size(SIZE))).catalog
-    for split in ("train", "val", "test"):
-        if not has_natural_views(catalog.part(split)):
-            raise NatviewsError(f"No product of the split {split} has two photos that differ: nothing to rank by.")
+    check_natural_views(catalog)
     for name in attributes:
         if not can_be_probed(catalog, name):
             raise NatviewsError(

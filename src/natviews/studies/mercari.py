@@ -80,7 +80,10 @@ def arms(photos: int, weights: str) -> list[Arm]:
     return [
         *made,
         Arm(ALONE, {**moby, "views": {"size": moby["views"]["size"], **PLAIN}}),
-        *(Arm(row, moby, 1 / share, share) for row, share in SHARES.items()),
+        *(
+            Arm(row, blocks("moby", settings(round(share * photos))["moby"]), 1 / share, share)  # a queue to match
+            for row, share in SHARES.items()
+        ),
         Arm(BEGUN, begun),
         Arm(SHORT, begun, 1 / 3),
     ]
@@ -131,8 +134,9 @@ def _design(cells: list[Cell], read: tuple[str, ...], catalog: Catalog) -> Desig
         f"Trained on {len(trained)} photos of {len(trained.products)} products, judged on {len(test)} photos of "
         f"{len(test.products)} others. *natural*: a pair is two photos of a product; *augmented*: one photo "
         "twice; *both*: either; *natural alone*: two photos without augmentation but a flip. Fewer products are "
-        "passed over more often, so that steps are equal. *pretrained* begins from `--weights` or, without, "
-        "from SimCLR on augmented views of another, generated shop. *labels*: the same network trained "
+        "passed over more often, so that steps are equal; a queue holds a tenth of the photos learnt from at most, "
+        "and one batch at least. *pretrained* begins from `--weights` or, without, from SimCLR on augmented views "
+        "of another, generated shop. *labels*: the same network trained "
         f"on the labels of {read[0] if read else 'an attribute'}. Features are those before any head."
     )
     retrieved = {"MAP@R": MAP, "Recall@1": (FEATURES, "recall@1"), "AUC": AUC, "gap": GAP}

@@ -16,9 +16,9 @@ from natviews.encoders import stored_size
 from natviews.methods import METHODS
 from natviews.studies.answers import Judged
 from natviews.studies.asked import Asked
-from natviews.studies.cells import PROBED, Cell, finish_all
+from natviews.studies.cells import PROBED, Cell, check_natural_views, finish_all
 from natviews.studies.tables import Difference, Study, difference_of, row_of
-from natviews.training import Recipe, has_natural_views
+from natviews.training import Recipe
 from natviews.types import NatviewsError
 
 SIZE = 48
@@ -197,9 +197,7 @@ def study_methods(catalog: Catalog, out: Path, asked: Asked | None = None) -> Pa
     seeds, epochs = asked.seeds, asked.epochs or EPOCHS
     packed = with_split(pack(catalog, stored_size(SIZE)))
     catalog = packed.catalog
-    for split in ("train", "val", "test"):
-        if not has_natural_views(catalog.part(split)):
-            raise NatviewsError(f"No product of the split {split} has two photos that differ: nothing to compare.")
+    check_natural_views(catalog)
     made = cells(catalog, seeds=seeds, only=asked.only, epochs=epochs)
     judged, failed = finish_all(made, catalog, out, workers=asked.workers)
     of_row: dict[str, dict[int, Judged]] = {}

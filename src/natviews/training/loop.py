@@ -31,7 +31,7 @@ from natviews.training.measuring import (
     measure_through_heads,
 )
 from natviews.training.optimising import hold_encoder, optimiser_of, set_rates
-from natviews.training.processes import random_states, set_random_states, shared_out, whole
+from natviews.training.processes import normalise_together, random_states, set_random_states, shared_out, whole
 from natviews.training.recipe import Recipe, Schedule
 from natviews.training.sampler import PairSampler
 from natviews.types import NatviewsError
@@ -187,7 +187,7 @@ def set_up(fabric: Fabric, recipe: Recipe, start: Encoder) -> tuple[Any, Any]:
     if fabric.world_size > 1:
         torch.manual_seed(recipe.training.seed + 1_000_003 * fabric.global_rank)  # no two hide the same patches
         if fabric.device.type == "cuda":
-            method = nn.SyncBatchNorm.convert_sync_batchnorm(method)
+            normalise_together(method)
     # Before the optimiser: where weights are in shares, they are other parameters then.
     wrapped: Any = fabric.setup_module(method)
     wrapped.mark_forward_method("loss")

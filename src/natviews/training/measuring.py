@@ -38,10 +38,11 @@ def judging_of(catalog: Catalog, within: str | None = None) -> Judging:
 
 
 def has_natural_views(catalog: Catalog) -> bool:
-    """Whether some product has two photos that are no near-copies, and there is another product."""
+    """Whether some product has two photos that are no near-copies, and there is another that is not near-identical
+    to it: without one there is nothing to tell it from, and no photo may ask."""
     fresh = catalog.column("near_dup_within") != "1"
-    products, counts = np.unique(catalog.product_ids[fresh], return_counts=True)
-    return len(products) > 1 and bool((counts > 1).any())
+    _, counts = np.unique(catalog.product_ids[fresh], return_counts=True)
+    return len(np.unique(catalog.column("dup_group")[fresh])) > 1 and bool((counts > 1).any())
 
 
 def features_of(encoder: Encoder, packed: PackedPhotos, label: str, *, changed: Op | None = None) -> np.ndarray:

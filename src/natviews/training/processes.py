@@ -10,6 +10,7 @@ import torch
 from lightning.fabric import Fabric
 from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from lightning.fabric.strategies import DDPStrategy, ModelParallelStrategy
+from timm.layers import convert_sync_batchnorm
 from torch import distributed as dist
 from torch import nn
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
@@ -82,6 +83,18 @@ def _in_shards(method: nn.Module, mesh: DeviceMesh) -> nn.Module:
     fully_shard(method, mesh=over)
     register_fsdp_forward_method(method, "loss")
     return method
+
+
+def normalise_together(module: nn.Module) -> None:
+    """Takes batch norm within a module over the rows of all processes; that of frozen encoders stays as it is.
+
+    By timm's conversion: many of its networks have the activation within the batch norm, where torch's loses it.
+    """
+    for name, child in module.named_children():
+        if isinstance(child, nn.modules.batchnorm._BatchNorm):
+            module.add_module(name, convert_sync_batchnorm(child))
+        elif not (isinstance(child, Encoder) and child.architecture.batchnorm == "frozen"):
+            normalise_together(child)
 
 
 def whole(state: Any) -> Any:

@@ -116,18 +116,23 @@ def train_supervised(
     photos of `train` whose labels may be used. The catalogue needs splits. Photos without a label are left out.
     Raises NatviewsError where `train` has fewer than two labels or `val` none.
     """
-    task, schedule = _Task.of(packed, attribute, rows), recipe.training
-    fabric = Fabric(devices=1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(schedule.seed)
-        classifier = Classifier(copy.deepcopy(start), len(task.classes))
+    task, fabric = _Task.of(packed, attribute, rows), Fabric(devices=1)
+    # Dropout and dropped paths take torch's own chance: the seed decides it, and the caller's stays as it was.
+    with torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else []):
+        torch.manual_seed(recipe.training.seed)
+        return _trained(fabric, start, recipe, task, f"training on labels, {attribute}")
+
+
+def _trained(fabric: Fabric, start: Encoder, recipe: Recipe, task: _Task, label: str) -> Supervised:
+    schedule = recipe.training
+    classifier = Classifier(copy.deepcopy(start), len(task.classes))
     network, optimiser = fabric.setup(classifier, optimiser_of(classifier, schedule))
     batch = min(schedule.batch, len(task.learn))
     steps = max(LEAST_STEPS, round(schedule.epochs * (len(task.learn) // batch)))
     measured = {round((i + 1) * steps / schedule.measures) for i in range(schedule.measures)}
     tried: dict[float, float] = {}
     kept: tuple[dict[str, Tensor], np.ndarray] | None = None
-    with progress(f"training on labels, {attribute}", steps) as advance:
+    with progress(label, steps) as advance:
         for step, (chosen, pictures) in enumerate(_batches(task, recipe, batch, steps)):
             now = Progress(step, steps, step * batch / len(task.learn))
             loss = _step(fabric, network, optimiser, recipe, pictures, task.numbers(chosen), now)
