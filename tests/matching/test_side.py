@@ -5,7 +5,7 @@ import pytest
 
 from natviews.catalog import Catalog
 from natviews.encoders import Encoder, embed_catalog
-from natviews.index import read_embeddings, write_embeddings
+from natviews.index import Store, read_embeddings, write_embeddings
 from natviews.matching import open_side, side_of
 from natviews.matching.side import held_out_by_name
 from natviews.types import NatviewsError
@@ -59,6 +59,25 @@ def test_a_catalogue_is_described_first_and_only_once(run, catalog_path, stored,
     before = made.stat().st_mtime_ns
     open_side(catalog_path, encoder=run.folder, beside=tmp_path)
     assert made.stat().st_mtime_ns == before
+
+
+def test_rows_stay_with_their_vectors_where_a_store_is_written_to_meanwhile(shops, tmp_path, monkeypatch):
+    given = shops.ours.embeddings
+    known = shops.ours.table.rename_columns(["id", *shops.ours.table.column_names[1:]])
+    store = Store.create(tmp_path / "store", given, known)
+    read = Store.embeddings.fget
+
+    def embeddings(seen):
+        """What is seen; then another process takes out the first photos and puts them in again, last."""
+        held = read(seen)
+        store.delete(given.ids[:40])
+        store.upsert(given.take(np.arange(40)), known)
+        return held
+
+    monkeypatch.setattr(Store, "embeddings", property(embeddings))
+    side = open_side(tmp_path / "store")
+    assert side.table.column("id").to_pylist() == side.embeddings.ids.tolist()
+    assert side.table.column("price").to_pylist() == known.column("price").to_pylist()
 
 
 def test_a_damaged_file_is_said_to_be(tmp_path):

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from natviews.catalog import Catalog, write_quarantine
-from natviews.index import Index, Store, index_for, read_embeddings, stored_embeddings, stored_photos
+from natviews.index import Index, Store, index_for, read_embeddings
 from natviews.types import Embeddings, NatviewsError
 
 HELD_OUT = 0.25
@@ -124,10 +124,14 @@ class Side:
 
 def held_out_by_name(products: np.ndarray) -> np.ndarray:
     """(P,) bool: a quarter of the products, the same ones whatever others there are."""
+    return np.array([drawn_by_name(name) for name in products.tolist()], float) < HELD_OUT * 2**32
+
+
+def drawn_by_name(product: str) -> int:
+    """A number from 0 to 2**32 by chance, always the same for a product."""
     from hashlib import blake2b
 
-    draws = [int.from_bytes(blake2b(name.encode(), digest_size=4).digest()) for name in products.tolist()]
-    return np.array(draws, float) < HELD_OUT * 2**32
+    return int.from_bytes(blake2b(product.encode(), digest_size=4).digest())
 
 
 def _number(text: str) -> float:
@@ -202,10 +206,11 @@ def _from_parquet(place: Path, catalog: str | Path | None, encoding: str, unseen
 
 def _from_store(place: Path, unseen: bool) -> Side:
     """A store keeps vectors and rows together, so no catalogue is needed; the photos lie where it lay."""
-    embeddings = stored_embeddings(place)
+    store = Store(place)  # opened once: what is written meanwhile would give the rows another order
+    embeddings = store.embeddings
     source = Path(embeddings.made_by.source)
     folder = source if source.is_dir() else source.parent
-    return Side(str(place), embeddings, stored_photos(place), unseen, folder)
+    return Side(str(place), embeddings, store.photos(), unseen, folder)
 
 
 def _described(catalog: Path, encoder: Path, beside: Path, encoding: str) -> Path:
