@@ -10,7 +10,8 @@ import pyarrow.parquet
 
 from natviews.catalog import Catalog, write_quarantine
 from natviews.index import Index, Store, index_for, read_embeddings
-from natviews.types import Embeddings, NatviewsError
+from natviews.index.learnt import learnt_splits
+from natviews.types import Embeddings, NatviewsError, Provenance
 
 HELD_OUT = 0.25
 """The share of the products that teach what a score is worth where the catalogue has no `split`."""
@@ -113,13 +114,20 @@ class Side:
     def held_out(self) -> np.ndarray:
         """(P,) bool: products that the encoder was not trained on, which say what a score is worth.
 
-        The catalogue's `val`; a quarter by the hash of their names where it has no split.
+        The catalogue's `val`; where it has no split, what `held_out_from` says.
         """
         if self.unseen:
             return np.ones(len(self.products), bool)
         if self.has("split"):
             return self.text("split") == "val"
-        return held_out_by_name(self.products)
+        return held_out_from(self.embeddings.made_by, self.products)
+
+
+def held_out_from(made_by: Provenance, products: np.ndarray) -> np.ndarray:
+    """(P,) bool: the products that were in `val` when the encoder was trained, as far as that is kept beside it,
+    and a quarter of those that it has never met."""
+    split = learnt_splits(made_by, products)
+    return (split == "val") | ((split == "") & held_out_by_name(products))
 
 
 def held_out_by_name(products: np.ndarray) -> np.ndarray:
