@@ -102,6 +102,17 @@ def test_parts_that_are_there_are_not_made_again(tmp_path, small_parts, monkeypa
     assert len(made) == 19
 
 
+def test_parts_of_the_same_embeddings_in_another_order_are_not_reused(tmp_path):
+    whole(join(PHOTOS, PHOTOS, folder=tmp_path))
+    order = np.random.default_rng(0).permutation(len(PHOTOS))
+    turned = PHOTOS.take(order)
+    truth = Matches(TRUTH.query_ids[order], TRUTH.ids[order], TRUTH.scores[order])
+    assert share_found(whole(join(turned, turned, folder=tmp_path)), truth) >= 0.98
+    renamed = Embeddings(PHOTOS.ids[order], PHOTOS.product_ids, PHOTOS.vectors, PHOTOS.made_by)
+    found = whole(join(renamed, renamed, folder=tmp_path))
+    assert found.query_ids.tolist() == renamed.ids.tolist() and len(list(tmp_path.glob("*/part-*"))) == 3
+
+
 def test_a_join_that_was_killed_ends_as_if_it_had_not_been(tmp_path):
     path = tmp_path / "photos.parquet"
     write_embeddings(PHOTOS, path)

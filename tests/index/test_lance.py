@@ -93,6 +93,16 @@ def test_an_upsert_writes_what_changed_and_says_so(path):
     assert np.array_equal(store.vectors_of(moved.ids), moved.vectors)
 
 
+def test_what_is_known_of_photos_that_a_table_does_not_list_stays(path):
+    given = numbered(10)
+    store = Store.create(path, given, known(given.ids, price=["5"] * 10))
+    done = store.upsert(given, known([*given.ids[:2].tolist(), "foreign"], price=["6", None, "7"]))
+    assert (done.added, done.changed, done.same) == (0, 2, 8)
+    assert {row["id"]: row["price"] for row in store.photos().to_pylist()} == dict.fromkeys(
+        given.ids.tolist(), "5"
+    ) | {given.ids[0]: "6", given.ids[1]: None}
+
+
 def test_a_new_column_joins_the_old_ones(path):
     given = numbered(10)
     store = Store.create(path, given, known(given.ids, price=["5"] * 10))

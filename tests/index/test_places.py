@@ -51,6 +51,16 @@ def test_a_second_index_command_takes_in_what_changed_and_says_so(shop):
     assert "1 photos added, 3 changed, 0 as they were; it holds 61 photos" in again.stdout
 
 
+def test_a_catalogue_of_other_photos_is_refused_and_what_was_known_stays(shop):
+    natviews("index", shop / "e.parquet", shop / "catalog.parquet", "--out", shop / "store")
+    before = stored_photos(shop / "store")
+    (shop / "other.csv").write_text("image,product_id,price\nforeign.jpg,p,1\n")
+    refused = natviews("index", shop / "e.parquet", shop / "other.csv", "--out", shop / "store")
+    assert isinstance(refused.exception, NatviewsError)
+    assert "other.csv lists none of the 60 photos of" in str(refused.exception)
+    assert stored_photos(shop / "store").equals(before)
+
+
 def test_a_search_takes_conditions(shop):
     natviews("index", shop / "e.parquet", shop / "catalog.parquet", "--out", shop / "store")
     found = json.loads(

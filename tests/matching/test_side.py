@@ -1,11 +1,13 @@
 import dataclasses
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 from natviews.catalog import Catalog
 from natviews.encoders import Encoder, embed_catalog
-from natviews.index import read_embeddings, write_embeddings
+from natviews.index import Store, read_embeddings, write_embeddings
+from natviews.index.learnt import LEARNT, write_learnt
 from natviews.matching import open_side, side_of
 from natviews.matching.side import held_out_by_name
 from natviews.types import NatviewsError
@@ -61,6 +63,25 @@ def test_a_catalogue_is_described_first_and_only_once(run, catalog_path, stored,
     assert made.stat().st_mtime_ns == before
 
 
+def test_rows_stay_with_their_vectors_where_a_store_is_written_to_meanwhile(shops, tmp_path, monkeypatch):
+    given = shops.ours.embeddings
+    known = shops.ours.table.rename_columns(["id", *shops.ours.table.column_names[1:]])
+    store = Store.create(tmp_path / "store", given, known)
+    read = Store.embeddings.fget
+
+    def embeddings(seen):
+        """What is seen; then another process takes out the first photos and puts them in again, last."""
+        held = read(seen)
+        store.delete(given.ids[:40])
+        store.upsert(given.take(np.arange(40)), known)
+        return held
+
+    monkeypatch.setattr(Store, "embeddings", property(embeddings))
+    side = open_side(tmp_path / "store")
+    assert side.table.column("id").to_pylist() == side.embeddings.ids.tolist()
+    assert side.table.column("price").to_pylist() == known.column("price").to_pylist()
+
+
 def test_a_damaged_file_is_said_to_be(tmp_path):
     (tmp_path / "x.parquet").write_bytes(b"PAR1 but no more")
     with pytest.raises(NatviewsError, match="is damaged"):
@@ -85,6 +106,50 @@ def test_names_decide_who_is_held_out_whatever_others_there_are():
     drawn = held_out_by_name(names)
     assert drawn.mean() == pytest.approx(0.25, abs=0.03)
     assert np.array_equal(held_out_by_name(names[::3]), drawn[::3])
+
+
+def without_split(stored, catalog, **said):
+    """The side of a catalogue that does not say how it was parted."""
+    made = read_embeddings(stored)
+    plain = Catalog(catalog.table.drop_columns(["split"]), catalog.folder)
+    made = dataclasses.replace(made, made_by=dataclasses.replace(made.made_by, **said))
+    return side_of(made, plain, name="x")
+
+
+def test_no_product_that_the_encoder_learnt_from_is_held_out(run, stored, catalog, shops):
+    side = without_split(stored, catalog)
+    split = dict(zip(catalog.product_ids.tolist(), catalog.splits.tolist(), strict=True))
+    expected = [split[product] == "val" for product in side.products.tolist()]
+    assert side.held_out.tolist() == expected and any(expected)
+    assert without_split(stored, catalog, location=str(run.encoder)).held_out.tolist() == expected
+    met = side.embeddings.made_by
+    new = dataclasses.replace(
+        shops.theirs, embeddings=dataclasses.replace(shops.theirs.embeddings, made_by=met), unseen=False
+    )
+    assert np.array_equal(new.held_out, held_out_by_name(new.products)), "it has never met these"
+
+
+def test_names_decide_where_it_is_not_known_what_the_encoder_learnt_from(stored, catalog, tmp_path, monkeypatch):
+    monkeypatch.chdir(read_embeddings(stored).made_by.location)
+    for said in ({"location": ""}, {"location": str(tmp_path)}, {"encoder": "another"}):
+        side = without_split(stored, catalog, **said)
+        assert np.array_equal(side.held_out, held_out_by_name(side.products)), said
+
+
+def test_a_list_of_learnt_products_that_cannot_be_read_is_refused(stored, catalog, tmp_path):
+    def held_out():
+        return without_split(stored, catalog, location=str(tmp_path)).held_out
+
+    (tmp_path / LEARNT).write_bytes(b"PAR1 but no more")
+    with pytest.raises(NatviewsError, match=r"products\.parquet is damaged: .*; train again"):
+        held_out()
+    pyarrow.parquet.write_table(pyarrow.table({"product": ["a"]}), tmp_path / LEARNT)
+    with pytest.raises(NatviewsError, match="does not list"):
+        held_out()
+    write_learnt(
+        catalog.product_ids, np.full(len(catalog), "train"), read_embeddings(stored).made_by.encoder, tmp_path
+    )
+    assert not held_out().any()
 
 
 def test_sides_of_a_catalogue_in_another_order(catalog, stored):

@@ -6,6 +6,7 @@ import sys
 import time
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import torch
 from broken_photos import write_catalog
@@ -28,6 +29,11 @@ def equal(one, other):
 def test_a_run_leaves_what_it_promises(run, catalog):
     for name in ("run.yaml", "metrics.jsonl", "quarantine.csv", "encoder/encoder.json"):
         assert (run.folder / name).is_file(), name
+    for folder in (run.encoder, run.start):
+        known = pyarrow.parquet.read_table(folder / "products.parquet").to_pydict()
+        assert dict(zip(known["product_id"], known["split"], strict=True)) == dict(
+            zip(catalog.product_ids.tolist(), catalog.splits.tolist(), strict=True)
+        )
     checkpoints = sorted(path.name for path in run.folder.glob("checkpoints/*.ckpt"))
     assert checkpoints == ["00000006.ckpt", "00000012.ckpt"]
     assert list((run.folder / "tensorboard").glob("events*"))

@@ -134,7 +134,8 @@ def join(
     chosen and measured by samples; scores are within 1e-4. `memory` bounds what is held, in bytes, without
     embeddings that were in memory before. Raises NatviewsError where the vectors cannot be compared.
     """
-    asked, held = Source(queries), Source(gallery)
+    asked = Source(queries)
+    held = asked if queries is gallery else Source(gallery)  # whose name takes a second for a million photos
     if asked.width != held.width:
         raise NatviewsError(
             f"Vectors of {asked.width} and {held.width} numbers cannot be compared; embed both alike."

@@ -167,7 +167,8 @@ class Store(Index):
         """Takes in photos, replacing those that changed; what is as it was is not written again.
 
         `photos` is what is known of them: a table with a column `id` and columns of any names, as text or
-        numbers. A column that it lacks keeps what the store holds. Returns when it is safely in the store.
+        numbers. A column that it lacks, and a photo that it does not list, keep what the store holds. Returns when
+        it is safely in the store.
         """
         with _writing(self.path):
             self.refresh()
@@ -178,7 +179,8 @@ class Store(Index):
             if new:
                 latest.add_columns(pa.schema(new))
                 self.refresh()
-            table, result = self._changed(table)
+            listed = pa.nulls(len(table)) if photos is None else _places(table.column("id"), photos)
+            table, result = self._changed(table, listed.is_valid())
             if len(table):
                 how = latest.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
                 how.execute(table)
@@ -194,8 +196,9 @@ class Store(Index):
                 f"{', '.join(sorted(self._heads))}; describe the photos as the store's were, or make a new store."
             )
 
-    def _changed(self, table: pa.Table) -> tuple[pa.Table, Upserted]:
-        """The rows that differ from what the store holds, with all of its columns."""
+    def _changed(self, table: pa.Table, listed: pa.Array) -> tuple[pa.Table, Upserted]:
+        """The rows that differ from what the store holds, with all of its columns; of photos that are not `listed`
+        (N,) it is kept what was known."""
         place = pa.compute.index_in(table.column("id"), pa.array(self._ids.tolist(), pa.string()))
         place = place.fill_null(-1).to_numpy().astype(np.int64)
         there = np.flatnonzero(place >= 0)
@@ -204,10 +207,13 @@ class Store(Index):
         beside = np.full(len(table), -1, np.int64)
         beside[there] = np.arange(len(there))
         kept = pa.array(beside, mask=beside < 0)
-        columns = [
-            table.column(f.name).cast(f.type) if f.name in table.column_names else old.column(f.name).take(kept)
-            for f in schema
-        ]
+        columns = []
+        for f in schema:
+            told = f.name in table.column_names
+            column = table.column(f.name).cast(f.type) if told else old.column(f.name).take(kept)
+            if told and f.name not in ("id", "product_id", *self._heads):
+                column = pa.compute.if_else(listed, column, old.column(f.name).take(kept))
+            columns.append(column)
         table = pa.table(columns, schema=schema)
         same = np.ones(len(there), bool)
         for name in schema.names:
@@ -287,7 +293,7 @@ def _as_table(embeddings: Embeddings, photos: pa.Table | None) -> pa.Table:
         "product_id": pa.array(embeddings.product_ids.tolist(), pa.string()),
     }
     if photos is not None:
-        place = pa.compute.index_in(columns["id"], photos.column("id").cast(pa.string()).combine_chunks())
+        place = _places(columns["id"], photos)
         heads = {VECTOR, *embeddings.extra}
         for name in photos.column_names:
             if name in heads or "." in name:
@@ -296,6 +302,11 @@ def _as_table(embeddings: Embeddings, photos: pa.Table | None) -> pa.Table:
                 columns[name] = photos.column(name).take(place)
     columns |= {VECTOR: as_lists(embeddings.vectors)}
     return pa.table(columns | {name: as_lists(vectors) for name, vectors in embeddings.extra.items()})
+
+
+def _places(ids: pa.Array, photos: pa.Table) -> pa.Array:
+    """The rows in which a table lists photos, null where it does not."""
+    return pa.compute.index_in(ids, photos.column("id").cast(pa.string()).combine_chunks())
 
 
 def _ids_and_vectors(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """Vectors that are read in stretches: embeddings in memory, or a Parquet of more than memory holds."""
 
+import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -39,13 +40,18 @@ class Source:
     def __len__(self) -> int:
         return self._count
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """What tells this source from another: its path and when that was written, or its vectors' sum."""
+        """What tells this source from another: its path and when that was written, or a SHA-256 over its ids and
+        vectors in their order."""
         if isinstance(self._given, Path):
             state = self._given.stat()
             return f"{self._given.resolve()} {state.st_size} {state.st_mtime_ns}"
-        return f"{len(self)} {self.made_by.encoder} {self._given.vectors.sum(dtype=np.float64)!r}"
+        digest = hashlib.sha256(f"{self.made_by.encoder} {self.width}".encode())
+        for first, vectors in zip(range(0, len(self), STRETCH), self.stretches(), strict=True):
+            digest.update(repr(self._given.ids[first : first + STRETCH].tolist()).encode())
+            digest.update(np.ascontiguousarray(vectors))
+        return digest.hexdigest()
 
     @cached_property
     def ids(self) -> pa.Array:

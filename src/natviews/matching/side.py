@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from natviews.catalog import Catalog, write_quarantine
-from natviews.index import Index, Store, index_for, read_embeddings, stored_embeddings, stored_photos
-from natviews.types import Embeddings, NatviewsError
+from natviews.index import Index, Store, index_for, read_embeddings
+from natviews.index.learnt import learnt_splits
+from natviews.types import Embeddings, NatviewsError, Provenance
 
 HELD_OUT = 0.25
 """The share of the products that teach what a score is worth where the catalogue has no `split`."""
@@ -113,13 +114,20 @@ class Side:
     def held_out(self) -> np.ndarray:
         """(P,) bool: products that the encoder was not trained on, which say what a score is worth.
 
-        The catalogue's `val`; a quarter by the hash of their names where it has no split.
+        The catalogue's `val`; where it has no split, what `held_out_from` says.
         """
         if self.unseen:
             return np.ones(len(self.products), bool)
         if self.has("split"):
             return self.text("split") == "val"
-        return held_out_by_name(self.products)
+        return held_out_from(self.embeddings.made_by, self.products)
+
+
+def held_out_from(made_by: Provenance, products: np.ndarray) -> np.ndarray:
+    """(P,) bool: the products that were in `val` when the encoder was trained, as far as that is kept beside it,
+    and a quarter of those that it has never met."""
+    split = learnt_splits(made_by, products)
+    return (split == "val") | ((split == "") & held_out_by_name(products))
 
 
 def held_out_by_name(products: np.ndarray) -> np.ndarray:
@@ -206,10 +214,11 @@ def _from_parquet(place: Path, catalog: str | Path | None, encoding: str, unseen
 
 def _from_store(place: Path, unseen: bool) -> Side:
     """A store keeps vectors and rows together, so no catalogue is needed; the photos lie where it lay."""
-    embeddings = stored_embeddings(place)
+    store = Store(place)  # opened once: what is written meanwhile would give the rows another order
+    embeddings = store.embeddings
     source = Path(embeddings.made_by.source)
     folder = source if source.is_dir() else source.parent
-    return Side(str(place), embeddings, stored_photos(place), unseen, folder)
+    return Side(str(place), embeddings, store.photos(), unseen, folder)
 
 
 def _described(catalog: Path, encoder: Path, beside: Path, encoding: str) -> Path:

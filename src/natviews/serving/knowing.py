@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from natviews.matching import Calibration, calibrate
-from natviews.matching.side import held_out_by_name
+from natviews.matching.side import held_out_from
 from natviews.serving.snapshot import Snapshot
 from natviews.types import NatviewsError
 
@@ -47,9 +47,9 @@ def learnt(snapshot: Snapshot) -> tuple[Calibration, int]:
     if "split" in part.known.column_names:
         split = np.array(part.known.column("split").take(part.first_rows).to_pylist(), object)
         held = split == "val"
-        held = held if (held & several).any() else held_out_by_name(products)
+        held = held if (held & several).any() else held_out_from(part.embeddings.made_by, products)
     else:
-        held = held_out_by_name(products)
+        held = held_out_from(part.embeddings.made_by, products)
     asking = products[several & held]
     if len(asking) > ASKED:
         asking = np.random.default_rng(0).choice(asking, ASKED, replace=False)

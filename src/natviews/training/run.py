@@ -15,6 +15,7 @@ from lightning.fabric import Fabric
 from natviews.catalog import Catalog, PackedPhotos, pack, with_split, write_quarantine
 from natviews.encoders import CARD, Encoder, stored_size
 from natviews.files import whole_file
+from natviews.index.learnt import write_learnt
 from natviews.progress import progress
 from natviews.training.loop import MEASURED, fastest_precision, fit, sampler_of
 from natviews.training.measuring import (
@@ -96,12 +97,14 @@ def _train(
     with fabric.rank_zero_first():
         if not (run.start / CARD).exists():
             write_quarantine(packed.quarantine, run.folder / "quarantine.csv")
-            _finish(start, learn, held_out, run.start, {"pretrained": recipe.weights is not None})
+            card = _finish(start, learn, held_out, {"pretrained": recipe.weights is not None})
+            _save(start, run.start, card, packed.catalog)
     start.head = None
     trained = fit(fabric, recipe, start, learn, held_out, run.folder)
     with fabric.rank_zero_first():
         if not run.is_finished:
-            _finish(trained, learn, held_out, run.encoder, _card(recipe, learn, packed), recipe.heads)
+            card = _finish(trained, learn, held_out, _card(recipe, learn, packed), recipe.heads)
+            _save(trained, run.encoder, card, packed.catalog)
     return run
 
 
@@ -193,11 +196,10 @@ def _finish(
     encoder: Encoder,
     learn: PackedPhotos,
     held_out: PackedPhotos | None,
-    folder: Path,
     card: dict[str, Any],
     heads: Sequence[Head] = ("identity",),
-) -> None:
-    """Gives the encoder the heads that do best on held-out products, and saves it."""
+) -> dict[str, Any]:
+    """Gives the encoder the heads that do best on held-out products; its card, with what they do there."""
     if held_out is not None and has_natural_views(learn.catalog):
         known = [
             _known(encoder, photos, label, recoloured="design" in heads)
@@ -213,6 +215,12 @@ def _finish(
             choice = choose_design_head(*known)
             encoder.design = choice.head
             card |= _tried("design", choice)
+    return card
+
+
+def _save(encoder: Encoder, folder: Path, card: dict[str, Any], catalog: Catalog) -> None:
+    """The encoder's folder; last its card, without which the run has not finished."""
+    write_learnt(catalog.product_ids, catalog.splits, encoder.digest(), folder)
     encoder.save(folder, card=card)
 
 

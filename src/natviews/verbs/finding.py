@@ -33,9 +33,16 @@ def index(
     """Keep embeddings in a store that can be searched; run again, it takes in what is new or has changed."""
     from natviews.index import read_embeddings
     from natviews.index.places import keep
+    from natviews.types import NatviewsError
 
     known = None if catalog is None else _known(opened(catalog, encoding).table)
-    print(keep(read_embeddings(embeddings), known, out))
+    given = read_embeddings(embeddings)
+    if known is not None and not set(given.ids.tolist()) & set(known.column("id").to_pylist()):
+        raise NatviewsError(
+            f"{catalog} lists none of the {len(given):,} photos of {embeddings}, such as {str(given.ids[0])!r}; "
+            "name the catalogue that was embedded."
+        )
+    print(keep(given, known, out))
 
 
 def search(
