@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import numpy as np
 import pyarrow.parquet
@@ -61,6 +62,25 @@ def test_a_catalogue_is_described_first_and_only_once(run, catalog_path, stored,
     before = made.stat().st_mtime_ns
     open_side(catalog_path, encoder=run.folder, beside=tmp_path)
     assert made.stat().st_mtime_ns == before
+
+
+def test_vectors_of_another_shop_or_of_replaced_photos_are_not_taken_for_a_catalogues(run, catalog, tmp_path):
+    rows = catalog.take(np.arange(4)).table.select(["image", "product_id"])
+    for shop, shown in (("a", 0), ("b", 10)):
+        for row, photo in enumerate(rows.column("image").to_pylist()):
+            place = tmp_path / shop / photo
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(catalog.photos[row + shown].path, place)
+        pyarrow.parquet.write_table(rows, tmp_path / shop / "products.parquet")
+
+    def vectors(shop):
+        place = tmp_path / shop / "products.parquet"
+        return open_side(place, encoder=run.folder, beside=tmp_path / "out").embeddings.vectors
+
+    assert np.abs(vectors("a") - vectors("b")).max() > 0.01
+    before = vectors("a")
+    shutil.copy(catalog.photos[20].path, tmp_path / "a" / rows.column("image")[0].as_py())
+    assert (np.abs(vectors("a") - before).max(axis=1) > 0.01).tolist() == [True, False, False, False]
 
 
 def test_rows_stay_with_their_vectors_where_a_store_is_written_to_meanwhile(shops, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from natviews.catalog import Catalog, write_quarantine
+from natviews.catalog import Catalog, content_key, write_quarantine
 from natviews.index import Index, Store, index_for, read_embeddings
 from natviews.index.learnt import learnt_splits
 from natviews.types import Embeddings, NatviewsError, Provenance
@@ -229,10 +229,7 @@ def _described(catalog: Path, encoder: Path, beside: Path, encoding: str) -> Pat
         from natviews.encoders import Encoder, embed_catalog
 
     made, photos = Encoder.load(encoder), Catalog.open(catalog, encoding=encoding)
-    out = (
-        beside
-        / f"{catalog.stem if catalog.stem != 'catalog' else catalog.absolute().parent.name}.embeddings.parquet"
-    )
+    out = beside / f"{_name(catalog, photos)}.embeddings.parquet"
     if out.is_file():
         there = read_embeddings(out).made_by
         if (there.encoder, there.catalog) == (made.digest(), photos.digest):
@@ -242,6 +239,15 @@ def _described(catalog: Path, encoder: Path, beside: Path, encoding: str) -> Pat
     if bad:
         write_quarantine(bad, out.with_suffix(".quarantine.csv"))
     return out
+
+
+def _name(catalog: Path, photos: Catalog) -> str:
+    """What tells a catalogue's photos from those of another of this name, and from what they were before."""
+    from hashlib import sha256
+
+    place = catalog.absolute()
+    words = f"{place}\x1f{content_key(photos)}".encode("utf-8", "surrogateescape")
+    return f"{place.stem if place.stem != 'catalog' else place.parent.name}-{sha256(words).hexdigest()[:16]}"
 
 
 def check_comparable(ours: Side, theirs: Side) -> None:
