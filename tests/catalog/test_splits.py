@@ -121,6 +121,17 @@ def test_given_groups_are_honoured():
     assert photos.catalog.has("near_dup_within")
 
 
+@pytest.mark.parametrize("more", [{}, {"near_dup_within": ["0"] * 40}], ids=["", "with near_dup_within"])
+def test_a_product_whose_group_is_blank_is_its_own(more):
+    names = several(20, photos=2)
+    groups = ["twins" if name.endswith(("03", "04")) and i % 2 else "" for i, name in enumerate(names)]
+    photos = with_split(packed(names, dup_group=groups, **more))
+    expected = ["twins" if name.endswith(("03", "04")) else name for name in names]
+    assert photos.catalog.column("dup_group").tolist() == expected
+    assert photos.catalog.near_identical_groups() == 1
+    assert shares(photos.catalog.splits.tolist()) == pytest.approx(SHARES, abs=0.1)
+
+
 @pytest.mark.parametrize("products", [1, 2, 3, 4])
 def test_a_handful_of_products_is_split_without_complaint(products):
     photos = with_split(packed(several(products)))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from broken_photos import picture
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torchvision.transforms.v2 import functional as tv
 
@@ -94,6 +95,23 @@ def test_changed_weights_are_noticed(tmp_path):
     (tmp_path / "other" / "encoder.safetensors").rename(tmp_path / "encoder.safetensors")
     with pytest.raises(NatviewsError, match="is not the file"):
         Encoder.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("I/O error: No space left on device (os error 28)", "The disk is full while writing"),
+        ("I/O error: Permission denied (os error 13)", "cannot be written: Permission denied; choose"),
+    ],
+)
+def test_a_disk_that_refuses_an_encoder_gives_one_sentence(tmp_path, monkeypatch, said, told):
+    def refuse(*_, **__):
+        raise SafetensorError(f"Error while serializing: {said}")
+
+    monkeypatch.setattr("natviews.encoders.tensors.save_file", refuse)
+    with pytest.raises(NatviewsError, match=rf"{told}"):
+        Encoder.create(SMALL).save(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("damage", ["truncate", "garbage", "remove"])

@@ -9,11 +9,13 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import timm
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from typer.testing import CliRunner
@@ -305,7 +307,7 @@ def test_other_weights_are_refused_and_an_earlier_export_stays(tmp_path, monkeyp
         noise = {name: torch.rand(t.shape) if t.is_floating_point() else t for name, t in state.items()}
         save_file(noise, path, metadata)
 
-    monkeypatch.setattr("natviews.encoders.export.save_file", save_noise)
+    monkeypatch.setattr("natviews.encoders.export.save_tensors", save_noise)
     with pytest.raises(NatviewsError, match="gives other vectors"):
         export_encoder(encoder, tmp_path / "out", wanted="timm")
     assert (tmp_path / "out" / "export.json").read_bytes() == before
@@ -367,6 +369,27 @@ def test_a_format_that_there_is_not_is_refused(tmp_path):
         export_encoder(encoder, tmp_path / "out", wanted="timm")
 
 
+def test_a_full_disk_is_told_as_one_and_not_as_a_fault_of_the_format(tmp_path, monkeypatch):
+    encoder = Encoder.create(Architecture(name="resnet10t", size=32))
+
+    def full(*_, **__):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    def stream(*_, **__):
+        raise RuntimeError("basic_ios::clear: iostream error")  # what OpenVINO says of a full disk
+
+    monkeypatch.setattr("natviews.encoders.tensors.save_file", full)
+    with pytest.raises(NatviewsError, match=r"^The disk is full while writing .*out; free some space"):
+        export_encoder(encoder, tmp_path / "out", wanted="timm")
+    monkeypatch.setattr("natviews.encoders.tensors.save_file", stream)
+    with pytest.raises(NatviewsError, match=r"iostream error\); choose another --format"):
+        export_encoder(encoder, tmp_path / "out", wanted="timm")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=0))
+    with pytest.raises(NatviewsError, match=r"^The disk is full while writing .*out; free some space"):
+        export_encoder(encoder, tmp_path / "out", wanted="timm")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch):
     encoder = Encoder.create(Architecture(name="resnet10t", size=32))
     (tmp_path / "file").write_text("a file")
@@ -377,7 +400,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path, monkey
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr("natviews.files.tempfile.mkdtemp", refuse)
-    monkeypatch.setattr("natviews.encoders.export.save_file", None)  # not reached
+    monkeypatch.setattr("natviews.encoders.export.save_tensors", None)  # not reached
     with pytest.raises(NatviewsError, match=r"out cannot be written: Permission denied; choose another place"):
         export_encoder(encoder, tmp_path / "out", wanted="timm")
 

@@ -1,5 +1,8 @@
+import errno
+import io
 import random
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -36,6 +39,25 @@ def test_what_is_made_again_replaces_what_was_made_of_it_before(tmp_path):
         checkpoints.save(step, state(step))
     checkpoints.save(15, state(15))  # 20 was damaged, say
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000010.ckpt", "00000015.ckpt"]
+
+
+def test_a_full_disk_is_one_sentence_and_the_earlier_checkpoint_stays(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, state(1))
+    limit = 1000
+
+    class Full(io.FileIO):
+        def write(self, data):
+            if self.tell() + len(data) > limit:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    monkeypatch.setattr(Path, "open", lambda path, mode="r", **_: Full(path, mode))
+    with pytest.raises(NatviewsError, match=r"^The disk is full while writing .*00000002\.ckpt; free some space"):
+        checkpoints.save(2, state(2))
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["00000001.ckpt"]
+    assert same(checkpoints.load(), state(1))
 
 
 def test_no_flipped_bit_goes_unnoticed(tmp_path):

@@ -14,10 +14,11 @@ SHARES = {"train": 0.60, "val": 0.15, "test": 0.25}
 def with_groups(packed: PackedPhotos) -> PackedPhotos:
     """The photos with the columns `dup_group` and `near_dup_within`, found unless the catalogue has them.
 
-    `dup_group` (text) is shared by products that have a near-identical photo in common;
+    `dup_group` (text) is shared by products that have a near-identical photo in common, and a product whose cells
+    are blank is its own;
     `near_dup_within` is '1' for a near-copy of an earlier photo of the same product.
     """
-    catalog = packed.catalog
+    catalog = _without_blank_groups(packed.catalog)
     if not (catalog.has("dup_group") and catalog.has("near_dup_within")):
         pairs = telling_pairs(catalog.product_ids, packed.hashes)
         if not catalog.has("dup_group"):
@@ -26,6 +27,21 @@ def with_groups(packed: PackedPhotos) -> PackedPhotos:
             repeated = repeated_photos(catalog.product_ids, pairs)
             catalog = catalog.with_column("near_dup_within", np.where(repeated, "1", "0"))
     return packed.with_catalog(catalog)
+
+
+def _without_blank_groups(catalog: Catalog) -> Catalog:
+    """The catalogue with blank cells of `dup_group` filled: as the product's first given one, else by its name."""
+    if not catalog.has("dup_group"):
+        return catalog
+    given, products = catalog.column("dup_group"), catalog.product_ids
+    blank = given == ""
+    if not blank.any():
+        return catalog
+    named = ~blank
+    said = dict(zip(products[named][::-1].tolist(), given[named][::-1].tolist(), strict=True))
+    given = given.astype(object)
+    given[blank] = [said.get(product, product) for product in products[blank].tolist()]
+    return catalog.with_column("dup_group", given)
 
 
 def with_split(packed: PackedPhotos, seed: int = 0) -> PackedPhotos:

@@ -13,7 +13,7 @@ import numpy as np
 import timm
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -27,6 +27,7 @@ from natviews.encoders.head import Whitening
 from natviews.encoders.memory import keep_freed_memory
 from natviews.encoders.small import SmallNet
 from natviews.encoders.stages import stages, stages_width
+from natviews.encoders.tensors import save_tensors
 from natviews.files import whole_file
 from natviews.types import NatviewsError
 from natviews.views import Preparation, View, Window, render
@@ -255,9 +256,8 @@ class Encoder(nn.Module):
 
     def save(self, folder: Path, *, card: dict[str, Any] | None = None) -> None:
         """Writes `encoder.safetensors` and `encoder.json`; `card` is kept in the latter for people."""
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with whole_file(folder / WEIGHTS) as temporary:
-            save_file(state, temporary)
+            save_tensors(self.state_dict(), temporary)
         document = {
             "natviews": __version__,
             "architecture": asdict(self.architecture),

@@ -6,10 +6,13 @@ decoding and resampling differ between programs; `Encoder.pictures` is how natvi
 """
 
 import copy
+import errno
 import hashlib
 import importlib.util
 import json
 import math
+import os
+import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,7 +22,7 @@ from typing import Any
 import numpy as np
 import timm
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -27,6 +30,7 @@ from natviews import __version__
 from natviews.config import choose
 from natviews.encoders.describing import openvino_model, openvino_without_reports
 from natviews.encoders.encoder import OWN, Encoder, colour_statistics
+from natviews.encoders.tensors import save_tensors
 from natviews.files import whole_folder
 from natviews.progress import progress
 from natviews.types import NatviewsError
@@ -38,6 +42,9 @@ CHECKED = 16
 """Pictures that every file is checked with."""
 ONNX_BYTES = 2**31 - 2**20
 """What one ONNX file can hold, with a little for the graph itself: protobuf counts with 31 bits."""
+
+FULL = 2**20
+"""Free bytes below which a disk is taken for full where writing failed and nothing says why."""
 
 Pictures = dict[str, np.ndarray]
 """What a graph is given, by the name of its input: pictures (N, S, S, 3) uint8 RGB."""
@@ -193,6 +200,8 @@ def _written(encoder: Encoder, name: str, folder: Path, pictures: Pictures, expe
     except (NatviewsError, OSError):
         raise
     except Exception as error:  # exporters and runtimes raise whatever they meet
+        if shutil.disk_usage(folder).free < FULL:  # of which OpenVINO says only "iostream error"
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         reason = " ".join(str(error.__cause__ or error).split())[:200]
         raise NatviewsError(
             f"{network} cannot be written as {name} ({reason}); choose another --format."
@@ -227,8 +236,7 @@ def _write_timm(encoder: Encoder, folder: Path) -> None:
     said = {"timm": architecture.name, "mean": mean, "std": std}  # as `described_by` reads it
     if "pad_type" in architecture.options:
         said["pad_type"] = str(architecture.options["pad_type"])
-    state = {name: tensor.contiguous() for name, tensor in encoder.backbone.state_dict().items()}
-    save_file(state, folder / TIMM, metadata=said)
+    save_tensors(encoder.backbone.state_dict(), folder / TIMM, said)
 
 
 def _run_timm(encoder: Encoder, folder: Path, pictures: Pictures) -> list[np.ndarray]:

@@ -38,8 +38,11 @@ class Checkpoints:
 
         A kill leaves those that were there. Raises NatviewsError where the disk is full.
         """
-        with whole_file(self.folder / f"{step:08d}.ckpt") as temporary:
-            torch.save(state, temporary)
+        with whole_file(self.folder / f"{step:08d}.ckpt") as temporary, temporary.open("wb") as file:
+            try:
+                torch.save(state, file)  # a file of Python's: torch's own would not say that the disk is full
+            except RuntimeError as error:  # in closing its archive it stumbles over what the disk refused
+                raise error.__context__ if isinstance(error.__context__, OSError) else error from None
         earlier = [path for path in self._paths() if _step_of(path) < step]
         later = [path for path in self._paths() if _step_of(path) > step]  # of a future that is made again
         for path in [*earlier[: len(earlier) - KEPT + 1], *later]:
