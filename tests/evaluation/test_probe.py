@@ -162,6 +162,18 @@ def test_the_networks_best_epoch_on_val_is_kept():
     assert on_val == max(probed.tried.values()) == probed.tried[probed.chosen]
 
 
+def test_the_network_sees_other_batches_in_every_epoch(monkeypatch):
+    orders = []
+
+    def shuffled(samples, random_state):
+        orders.append(random_state.permutation(samples).tolist())
+        return np.array(orders[-1])
+
+    monkeypatch.setattr("sklearn.neural_network._multilayer_perceptron.shuffle", shuffled)
+    mlp_probe(*(corners(90, seed=seed) for seed in range(3)))
+    assert len(orders) > 8 and orders[0] != orders[1] != orders[2] != orders[0]
+
+
 def test_the_same_seed_gives_the_same_network():
     parts = [corners(90, seed=seed) for seed in range(3)]
     one, same, other = (mlp_probe(*parts, seed=seed).scores.tolist() for seed in (0, 0, 1))

@@ -48,9 +48,9 @@ def measurable(run, whole):
     return set(found)
 
 
-def declared(name, whole):
+def declared(name, whole, **further):
     """A study's design, as it is made for a catalogue."""
-    asked = Asked(seeds=2, epochs=1, settings=TINY, vectors=500)
+    asked = Asked(seeds=2, epochs=1, settings=TINY, vectors=500, **further)
     if name == "mercari":
         made = mercari.cells_of_study(mercari.arms(200, ""), ("pattern",), asked, 200)
         return mercari._design(made, ("pattern",), whole)
@@ -73,7 +73,7 @@ def test_whatever_is_declared_is_measured(name, whole, measurable):
     assert kinds - derived - tasks <= measurable
     assert tasks <= measurable | {kind for kind in tasks if "hard goods" in kind[0]}
     for each in plan.tables:
-        assert set(each.rows) <= rows | {"untrained, small"}
+        assert set(each.rows) <= rows
 
 
 @pytest.mark.parametrize(
@@ -200,6 +200,43 @@ def test_a_source_is_studied_from_end_to_end_and_found_again(catalog, tmp_path, 
     assert said["measured"]["memory"]["moco_bytes"] < said["measured"]["memory"]["simclr_bytes"]
     monkeypatch.setattr(cells, "ProcessPoolExecutor", None)
     assert STUDIES["sea"].carry_out(catalog, tmp_path, asked).read_text() == page
+
+
+def test_a_crowd_of_none_is_refused_before_anything_is_trained(catalog, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(sea, "carry_out", lambda *_: pytest.fail("it went on"))
+    count = len(whole.part("test"))
+    with pytest.raises(NatviewsError, match=f"the {count} photos of the split test; give at least {count + 1}"):
+        STUDIES["sea"].carry_out(catalog, tmp_path, Asked(vectors=count, settings=TINY))
+
+
+def test_on_networks_of_their_own_skill_is_held_against_its_own_network_untrained(
+    whole, measurable, tmp_path, monkeypatch
+):
+    plan = declared("skill", whole, networks="own")
+    rows = {cell.row for cell in plan.cells}
+    untrained = {"untrained, small", "untrained, vit_tiny_patch16_224"}
+    assert untrained < rows
+    assert {side.row for each in plan.expected for side in (*each.more, *each.less)} <= rows
+    [probes, *_] = plan.tables
+    assert untrained < set(probes.rows) <= rows
+    monkeypatch.setattr(intervals, "DRAWS", 50)
+    monkeypatch.setattr(design, "finish_all", lambda *_, **__: made_up(plan, measurable))
+    said = {v.expected.said: v for v in design.carry_out(plan, whole, tmp_path, Asked()).verdicts}
+    verdict = said["SkiLL finds products better than untrained (MAP@R)"]
+    assert verdict.word == "holds" and verdict.expected.less[0].row == "untrained, vit_tiny_patch16_224"
+
+
+def test_what_could_not_be_held_against_a_row_is_said_with_its_name(whole, measurable, tmp_path, monkeypatch):
+    plan = declared("skill", whole)
+    monkeypatch.setattr(intervals, "DRAWS", 50)
+    made, failed = made_up(plan, measurable)
+    kept = {cell: judged for cell, judged in made.items() if cell.row not in ("byol", "untrained")}
+    monkeypatch.setattr(design, "finish_all", lambda *_, **__: (kept, failed))
+    page = design.carry_out(plan, whole, tmp_path, Asked()).write(tmp_path).read_text()
+    part = page.split("## Not measured\n")[1].split("\n## ")[0]
+    assert "- SkiLL finds products better than untrained (MAP@R): there is no row *untrained*" in part
+    assert "- dress pattern: SimCLR beats BYOL (linear, Acc): there is no row *byol*" in part
+    assert "SkiLL has the highest colour entropy" not in part
 
 
 def test_training_on_labels_answers_for_all_labels_and_for_few(whole, tmp_path):

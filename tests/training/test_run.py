@@ -1,3 +1,4 @@
+import contextlib
 import json
 import shutil
 import signal
@@ -14,7 +15,8 @@ from broken_photos import write_catalog
 from natviews.catalog import Catalog
 from natviews.encoders import Encoder, Whitening, embed_catalog
 from natviews.index import read_embeddings
-from natviews.training import Recipe, Run, train
+from natviews.training import Recipe, Run, collapse, loop, train
+from natviews.training.checkpoints import Checkpoints
 from natviews.types import NatviewsError
 
 
@@ -181,6 +183,59 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_ends(catalog_path, tmp_pat
     assert start(whole.folder).wait() == 0
     assert equal(weights(whole), weights(killed))
     assert figures(killed) == figures(whole)
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupted_every(count, monkeypatch):
+    """Each call of train does so many steps, with a checkpoint after each, and is then interrupted."""
+    left = []
+
+    def stepping(*arguments):
+        if len(left) == count:
+            left.clear()
+            raise Interrupted
+        left.append(1)
+        return STEP_ONCE(*arguments)
+
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(loop, "step_once", stepping)
+
+
+STEP_ONCE = loop.step_once
+
+
+@pytest.mark.parametrize("steps_between", [100, 5])
+def test_a_dead_run_that_is_interrupted_again_and_again_is_stopped_where_it_would_have_been(
+    catalog, tmp_path, tiny_settings, monkeypatch, steps_between
+):
+    """Everything is taken for dead; a look is at every second step, and six must agree."""
+    monkeypatch.setattr(collapse, "SPREAD", 2.0)
+    monkeypatch.setattr(collapse, "EVERY", 2)
+    monkeypatch.setattr(collapse, "LEAST", 10)
+    interrupted_every(steps_between, monkeypatch)
+    recipe = Recipe.load("demo", tiny_settings)
+    with pytest.raises(NatviewsError, match="Stopped at step 10: complete collapse. Since step 0"):
+        for _ in range(4):
+            with contextlib.suppress(Interrupted):
+                train(catalog, recipe, tmp_path)
+
+
+def test_a_checkpoint_that_does_not_say_since_when_a_run_is_dead_is_gone_on_from(
+    catalog, tmp_path, tiny_settings, monkeypatch
+):
+    interrupted_every(5, monkeypatch)
+    recipe = Recipe.load("demo", tiny_settings)
+    with pytest.raises(Interrupted):
+        train(catalog, recipe, tmp_path)
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    state = checkpoints.load()
+    del state["dead"]
+    checkpoints.save(state["step"], state)
+    monkeypatch.setattr(loop, "step_once", STEP_ONCE)
+    assert train(catalog, recipe, tmp_path).is_finished
 
 
 def figures(run):

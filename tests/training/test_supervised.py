@@ -99,9 +99,7 @@ def test_the_same_seed_gives_the_same_network_and_another_another(packed, recipe
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_dropout_depends_on_the_seed_alone_and_leaves_chance_outside_as_it_was(
-    packed, tiny_settings, monkeypatch
-):
+def test_dropout_depends_on_the_seed_alone_and_leaves_chance_outside_as_it_was(packed, tiny_settings, monkeypatch):
     monkeypatch.setattr(module, "LEAST_STEPS", 4)
     dropping = "encoder={name: mobilenetv2_050, size: 32, crop: 1.0, options: {drop_rate: 0.5}}"
     settings = [s for s in tiny_settings if not s.startswith("encoder")] + [dropping, "training.epochs=1.0"]

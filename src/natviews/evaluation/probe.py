@@ -141,8 +141,9 @@ def _best_epoch(
     features: np.ndarray, labels: np.ndarray, held_out: np.ndarray, wanted: np.ndarray, rate: float, seed: int
 ) -> tuple[MLPClassifier, float]:
     """The network as it was after the epoch that did best on held-out photos, and its accuracy there."""
+    chance = np.random.RandomState(seed)  # from a number partial_fit would draw the same batches every time
     model = MLPClassifier(
-        (HIDDEN,), alpha=DECAY, batch_size=min(BATCH, len(labels)), learning_rate_init=rate, random_state=seed
+        (HIDDEN,), alpha=DECAY, batch_size=min(BATCH, len(labels)), learning_rate_init=rate, random_state=chance
     )
     classes, best, since = np.unique(labels), -1.0, 0
     kept: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])

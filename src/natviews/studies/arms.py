@@ -10,6 +10,9 @@ from natviews.studies.cells import Cell
 from natviews.studies.methods import ENCODER, SIZE, TRAINING
 from natviews.training import Recipe
 
+UNTRAINED = "untrained"
+"""The row of the networks as they are before training, with the network's name where there are several."""
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -65,7 +68,7 @@ def cells_of(arms: Sequence[Arm], judging: Judging, asked: Asked, epochs: float)
             made.append(_cell(arm.row, seed, recipe, judging, arm.share))
     first = [_cell("histogram", 0, None, judging)]
     for name, architecture in untrained.items():
-        row = "untrained" if len(untrained) == 1 else f"untrained, {name}"
+        row = UNTRAINED if len(untrained) == 1 else f"{UNTRAINED}, {name}"
         first += [_cell(row, seed, architecture, judging) for seed in range(asked.seeds)]
     return [*first, *made]
 

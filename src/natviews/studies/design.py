@@ -136,6 +136,8 @@ class Found:
             [row.name, f"{row.seconds:.0f}", f"{row.kept:.0%}"] for row in rows if row.seconds
         ]
         parts += ["## Training", KEPT, table(training)]
+        if missing := _missing_lines(self.verdicts, self.judged):
+            parts += ["## Not measured", "\n".join(missing)]
         if self.failed:
             parts += ["## Not trained", "\n".join(f"- {cell}: {reason}" for cell, reason in self.failed.items())]
         return "\n\n".join(parts) + "\n"
@@ -152,7 +154,7 @@ VERDICTS = (
 def _verdict_lines(found: Sequence[Verdict]) -> list[list[str]]:
     lines = [["expected", "confidence", "difference", "verdict"]]
     for verdict in found:
-        if verdict.word == MISSING:  # the file says that it was expected
+        if verdict.word == MISSING:  # the end of the page says so
             continue
         said, metric = verdict.expected.said, verdict.difference
         said += f" (margin {verdict.expected.margin:+g})" if verdict.expected.margin else ""
@@ -160,6 +162,16 @@ def _verdict_lines(found: Sequence[Verdict]) -> list[list[str]]:
         if len(verdict.seeds) > 1:
             shown += f" ({min(verdict.seeds):+.3f} to {max(verdict.seeds):+.3f})"
         lines.append([said, verdict.expected.confidence, shown, f"**{verdict.word}**"])
+    return lines
+
+
+def _missing_lines(found: Sequence[Verdict], judged: Rows) -> list[str]:
+    """What was expected and could not be measured, and the rows that it needs and that are not there."""
+    lines = []
+    for expected in (verdict.expected for verdict in found if verdict.word == MISSING):
+        absent = dict.fromkeys(s.row for s in (*expected.more, *expected.less) if s.row not in judged)
+        reason = ", ".join(f"there is no row *{row}*" for row in absent) or "its figures were not taken"
+        lines.append(f"- {expected.said}: {reason}")
     return lines
 
 

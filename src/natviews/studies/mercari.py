@@ -134,8 +134,8 @@ def _design(cells: list[Cell], read: tuple[str, ...], catalog: Catalog) -> Desig
         f"Trained on {len(trained)} photos of {len(trained.products)} products, judged on {len(test)} photos of "
         f"{len(test.products)} others. *natural*: a pair is two photos of a product; *augmented*: one photo "
         "twice; *both*: either; *natural alone*: two photos without augmentation but a flip. Fewer products are "
-        "passed over more often, so that steps are equal; a queue holds a tenth of the photos learnt from at most, "
-        "and one batch at least. *pretrained* begins from `--weights` or, without, from SimCLR on augmented views "
+        "passed over more often, so that steps are equal; a queue holds at most a tenth of the photos learnt "
+        "from, or one batch. *pretrained* begins from `--weights` or, without, from SimCLR on augmented views "
         "of another, generated shop. *labels*: the same network trained "
         f"on the labels of {read[0] if read else 'an attribute'}. Features are those before any head."
     )

@@ -27,7 +27,7 @@ from natviews.studies.memory import bytes_of_step
 from natviews.studies.methods import MOCO_VIEWS, settings
 from natviews.studies.tables import table
 from natviews.training import Run
-from natviews.types import Metric
+from natviews.types import Metric, NatviewsError
 
 EPOCHS, PRODUCTS = 40, 600
 AREA = {"count": 2, "area": [0.3, 1.0]}
@@ -78,10 +78,15 @@ def study_sea(catalog: Catalog, out: Path, asked: Asked | None = None) -> Path:
 
     With the columns `marketplace` and `item` (what listings of several marketplaces share) photos are also looked
     for across marketplaces. Run again it continues. Raises NatviewsError where a split has no product with two
-    photos.
+    photos, and where no more vectors are asked for than `test` has photos.
     """
     asked = asked or Asked()
     catalog = ready(catalog, asked)
+    if asked.vectors <= (judged := int((catalog.splits == "test").sum())):
+        raise NatviewsError(
+            f"--vectors {asked.vectors} leaves no crowd beside the {judged} photos of the split test; give at "
+            f"least {judged + 1}, or leave it out for {Asked().vectors:,}."
+        )
     photos = int((catalog.splits == "train").sum())
     judging = Judging(("disturbed", "across", "crowd", "taught"), tuple(asked.attributes), asked.vectors)
     cells = cells_of(arms(photos), judging, asked, EPOCHS)

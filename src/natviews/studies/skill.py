@@ -4,13 +4,15 @@ After "SkiLL" (Verma et al.): BYOL and SimCLR and DINO on augmented views, SkiLL
 local augmentation, without preparation and with weak colour; the paper's tables 2, 3 and 4, its figure 7.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from natviews.catalog import Catalog
 from natviews.config import choose
+from natviews.encoders import Architecture
 from natviews.studies.answers import FEATURES, Kind
-from natviews.studies.arms import Arm, Judging, blocks, cells_of
+from natviews.studies.arms import UNTRAINED, Arm, Judging, blocks, cells_of
 from natviews.studies.asked import NETWORKS, OWN, Asked
 from natviews.studies.cells import PROBED, Cell
 from natviews.studies.design import Design, Drawing, Table, carry_out, ready
@@ -69,9 +71,12 @@ def study_skill(catalog: Catalog, out: Path, asked: Asked | None = None) -> Path
 
 def _design(cells: list[Cell], catalog: Catalog, asked: Asked) -> Design:
     tasks = [task.name for task, _ in tasks_of(catalog, asked.attributes or PROBED)]
+    untrained = {c.made_by.name: c.row for c in cells if isinstance(c.made_by, Architecture)}
+    full = [c.architecture.name for c in cells if c.row == FULL and c.architecture]
+    own = untrained.get(full[0], UNTRAINED) if full else UNTRAINED  # where it is not there, the page says so
     return Design(
         "skill", "Design without colour (after SkiLL)", _said(catalog, asked), cells,
-        _tables(tasks), _drawings(), _expected(tasks),
+        _tables(tasks, untrained), _drawings(own), _expected(tasks, own),
     )  # fmt: skip
 
 
@@ -87,11 +92,11 @@ def _said(catalog: Catalog, asked: Asked) -> str:
     )
 
 
-def _tables(tasks: list[str]) -> list[Table]:
+def _tables(tasks: list[str], untrained: Mapping[str, str]) -> list[Table]:
     def columns(probe: str, wanted: list[str]) -> dict[str, Kind]:
         return {f"{task}: {AT[name]}": (f"{probe} {task}", name) for task in wanted for name in AT}
 
-    compared = [*COMPARED, "untrained", "untrained, small", "histogram"]
+    compared = [*COMPARED, *untrained.values(), "histogram"]
     ablated = [task for task in tasks if task == "dress pattern"]
     made = []
     for probe, spoken in PROBES.items():
@@ -123,14 +128,14 @@ COLOUR_SAID = (
 )
 
 
-def _drawings() -> list[Drawing]:
+def _drawings(untrained: str) -> list[Drawing]:
     rows = {
         "BYOL": "byol",
         "SimCLR": "simclr",
         "DINO": "dino",
         "SkiLL": FULL,
         "SkiLL weak": WEAK,
-        "no training": "untrained",
+        "no training": untrained,
     }
     lines = {
         name: {place: Side(row, kind) for place, row in rows.items()}
@@ -139,13 +144,13 @@ def _drawings() -> list[Drawing]:
     return [Drawing("colour", "What clusters know, in nats", {"figure 7": lines})]
 
 
-def _expected(tasks: list[str]) -> list[Expected]:
+def _expected(tasks: list[str], untrained: str) -> list[Expected]:
     made = [
         over("Colour changes raise colour entropy (full over weak)", "high", FULL, WEAK, ENTROPY),
         over("Colour changes hide colour (probe: weak over full)", "high", WEAK, FULL, COLOUR),
         over("SkiLL has the highest colour entropy: over DINO", "claimed", FULL, "dino", ENTROPY),
         over("... and no less style information than DINO", "claimed", FULL, "dino", STYLE, -0.05),
-        over("SkiLL finds products better than untrained (MAP@R)", "high", FULL, "untrained", (FEATURES, "map@r")),
+        over("SkiLL finds products better than untrained (MAP@R)", "high", FULL, untrained, (FEATURES, "map@r")),
     ]
     for task in tasks:
         linear, mlp = f"linear {task}", f"mlp {task}"

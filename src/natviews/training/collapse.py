@@ -57,10 +57,14 @@ ONE_PROTOTYPE = Kind(
 
 @dataclass
 class Watch:
-    """Looks at the losses of a run of so many steps, every few steps, and stops one that is dead."""
+    """Looks at the losses of a run of so many steps, every few steps, and stops one that is dead.
+
+    `since` maps the kind of collapse that was seen at the last look, if any, to the step since which it is: what a
+    run that is continued must know.
+    """
 
     steps: int
-    _since: dict[str, int] = field(default_factory=dict)
+    since: dict[str, int] = field(default_factory=dict)
 
     def look(self, step: int, loss: Loss) -> dict[str, float]:
         """Figures for the log, `spread` (1 is healthy, 0 dead) and `effective_rank`, on every tenth step.
@@ -71,10 +75,10 @@ class Watch:
             return {}
         figures = {"spread": spread(loss.vectors), "effective_rank": effective_rank(loss.vectors)}
         kind = diagnosis(figures | {name: value.item() for name, value in loss.parts.items()})
-        self._since = {kind.name: self._since.get(kind.name, step)} if kind else {}
-        if kind and step - self._since[kind.name] >= max(LEAST, PATIENCE * self.steps):
+        self.since = {kind.name: self.since.get(kind.name, step)} if kind else {}
+        if kind and step - self.since[kind.name] >= max(LEAST, PATIENCE * self.steps):
             raise NatviewsError(
-                f"Stopped at step {step}: {kind.name}. Since step {self._since[kind.name]} {kind.sign}. "
+                f"Stopped at step {step}: {kind.name}. Since step {self.since[kind.name]} {kind.sign}. "
                 f"To mend it, {kind.mend}."
             )
         return figures

@@ -96,12 +96,13 @@ def fit(
     sampler = sampler_of(recipe, train.catalog, shared_by=fabric.world_size)
     steps = max(1, round(schedule.epochs * sampler.steps_per_epoch))
     measured = {round((i + 1) * steps / schedule.measures) for i in range(schedule.measures)}
+    watch = Watch(steps)
     with progress("setting up"):
         method, optimiser = set_up(fabric, recipe, start)
-        begun, best = _resume(fabric, folder, method.module, optimiser)
+        begun, best = _resume(fabric, folder, method.module, optimiser, watch)
     if begun == 0:
         best = _measure(fabric, recipe, folder, method.module, held_out, 0, best)
-    saved_at, watch = time.monotonic(), Watch(steps)
+    saved_at = time.monotonic()
     stop = begun if _lost_patience(schedule, best) else steps
     stream = batches_of(fabric, recipe, train, sampler, start=begun, stop=stop)
     with progress("training", steps) as advance:
@@ -123,7 +124,7 @@ def fit(
             over = done == steps or _lost_patience(schedule, best)
             late = time.monotonic() - saved_at > CHECKPOINT_SECONDS
             if done in measured or over or fabric.broadcast(late):
-                _save(fabric, folder, method.module, optimiser, done, best)
+                _save(fabric, folder, method.module, optimiser, done, best, watch)
                 saved_at = time.monotonic()
             if over:
                 break
@@ -286,15 +287,17 @@ def _measure(
     return fabric.broadcast(best)
 
 
-def _save(fabric: Fabric, folder: Folder, method: Method, optimiser: Any, step: int, best: Best) -> None:
+def _save(
+    fabric: Fabric, folder: Folder, method: Method, optimiser: Any, step: int, best: Best, watch: Watch
+) -> None:
     weights = {"method": whole(method.state_dict()), "optimiser": whole(optimiser.state_dict())}
     rng = random_states(fabric)
     if fabric.is_global_zero:
-        state = weights | {"step": step, "best": best.value, "since": best.since, "rng": rng}
+        state = weights | {"step": step, "best": best.value, "since": best.since, "rng": rng, "dead": watch.since}
         folder.checkpoints.save(step, state)
 
 
-def _resume(fabric: Fabric, folder: Folder, method: Method, optimiser: Any) -> tuple[int, Best]:
+def _resume(fabric: Fabric, folder: Folder, method: Method, optimiser: Any, watch: Watch) -> tuple[int, Best]:
     """The step to go on from and the best held-out figure so far; the log forgets what came after."""
     state = folder.checkpoints.load()
     if state is not None:
@@ -306,6 +309,7 @@ def _resume(fabric: Fabric, folder: Folder, method: Method, optimiser: Any) -> t
         }
         optimiser.load_state_dict(state["optimiser"] | {"state": averages})
         set_random_states(fabric, state["rng"])
+        watch.since = state.get("dead", {})  # checkpoints of earlier versions have none
     if fabric.is_global_zero:
         folder.forget_log_after(0 if state is None else state["step"])
     fabric.barrier()
