@@ -160,6 +160,17 @@ def test_conformal_selection_is_the_second_way(shops, compared):
     assert decided.promise is None and right.mean() > 0.85 and right.sum() > 0.8 * len(shops.truth)
 
 
+def test_conformal_selection_counts_all_that_asked_and_not_only_the_pairs_that_a_rule_took(shops_of):
+    wrong = []
+    for seed in range(8):
+        shops = shops_of(seed, products=200, noise=1.2, close=0.8, overlap=0.2)
+        right = hits(
+            match_sides(shops.ours, shops.theirs, PHOTOS_ALONE, Choosing(0.8, conformal=True)), shops.truth
+        )
+        wrong.append(1 - right.mean() if len(right) else 0.0)
+    assert np.mean(wrong) <= 0.2
+
+
 def test_judged_pairs_take_the_place_of_presumed_ones(shops, compared, tmp_path):
     top = chosen(compared, "mutual")
     ours, theirs = shops.ours.products[top.query], shops.theirs.products[top.match]

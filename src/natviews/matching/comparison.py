@@ -61,7 +61,7 @@ class Comparison:
         """(M,) bool: pairs of which a share `rate` at most is expected to be wrong; the second way to
         `precision`."""
         null = self.nothing.best(len(self.theirs), np.random.default_rng(0))
-        return conformal_selection(taken.score, null, rate)
+        return conformal_selection(taken.score, null, rate, len(self.ours))
 
     def recall(self, target: float) -> Threshold:
         """The score that a share `target` of true matches reaches."""
