@@ -50,7 +50,7 @@ class Source:
         digest = hashlib.sha256(f"{self.made_by.encoder} {self.width}".encode())
         for first, vectors in zip(range(0, len(self), STRETCH), self.stretches(), strict=True):
             digest.update(repr(self._given.ids[first : first + STRETCH].tolist()).encode())
-            digest.update(np.ascontiguousarray(vectors))
+            digest.update(np.ascontiguousarray(vectors).data)
         return digest.hexdigest()
 
     @cached_property
