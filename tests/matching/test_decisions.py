@@ -208,6 +208,22 @@ def test_colourways_are_one_design_in_two_colours(side_of_items, heads):
         assert all(row["by"] == "attribute" and row["colour"] != row["colourway_colour"] for row in rows)
 
 
+@pytest.mark.parametrize(("heads", "held_out", "missing"), [(1, 3, 1), (1, 0, 4), (2, 3, 1), (2, 5, 40)])
+def test_no_colourways_are_listed_where_too_few_products_teach_and_it_is_said(
+    side_of_items, heads, held_out, missing
+):
+    side, _ = colourway_side(side_of_items, heads)
+    named = np.flatnonzero(side.counts > 1)[:held_out]
+    split = np.where(np.isin(side.product, named), "val", "train")
+    side = dataclasses.replace(with_column(side, "split", split), unseen=False)
+    decided = colourway_pairs(side)
+    assert len(decided) == 0 and not decided.promise.kept
+    assert decided.sentences == (
+        f"No colourways can be told: {held_out} held-out products with two photos or more are too few, by about "
+        f"{missing}.",
+    )
+
+
 def test_attributes_are_read_off_neighbours_and_kept_back_where_they_are_unsure(side_of_items):
     rng = np.random.default_rng(2)
     kinds = 2.5 * rng.normal(size=(8, 48))

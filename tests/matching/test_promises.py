@@ -108,7 +108,7 @@ def test_nothing_is_promised_of_nothing():
     none = np.empty(0)
     assert not precision_by_labels(none, none.astype(bool), 0.95).kept
     assert not precision_without_labels(none, 0, lambda t: np.zeros(len(t)), 10, 1.0, 0.95).kept
-    assert len(conformal_selection(none, np.arange(5.0), 0.1)) == 0
+    assert len(conformal_selection(none, np.arange(5.0), 0.1, 5)) == 0
     assert not recall_threshold(none, 0.95, "photos").kept
 
 
@@ -123,12 +123,23 @@ def test_conformal_selection_bounds_the_mean_share_of_wrong_ones():
     for seed in range(200):
         rng = np.random.default_rng(seed)
         scores, right = scores_of(rng, 500, 0.3, apart=3.0)
-        selected = conformal_selection(scores, rng.normal(size=1000), 0.1)
+        selected = conformal_selection(scores, rng.normal(size=1000), 0.1, 500)
         wrong.append((selected & ~right).sum() / max(1, selected.sum()))
         power.append((selected & right).sum() / right.sum())
     # Benjamini and Hochberg hold it at 0.1 * (share of wrong ones) = 0.07.
     assert 0.04 < np.mean(wrong) < 0.085
     assert np.mean(power) > 0.5
+
+
+def test_conformal_selection_holds_where_a_rule_took_the_likeliest_pairs_alone():
+    wrong = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        scores, right = scores_of(rng, 500, 0.2, apart=3.0)
+        taken = scores > 0.5  # as pairs are that nobody else of ours scores higher with
+        selected = conformal_selection(scores[taken], rng.normal(size=1000), 0.1, 500)
+        wrong.append((selected & ~right[taken]).sum() / max(1, selected.sum()))
+    assert 0.06 < np.mean(wrong) < 0.09  # 0.1 * (share of wrong ones) = 0.08
 
 
 def test_recall_is_kept_in_nine_of_ten_draws():

@@ -105,7 +105,7 @@ def test_likely_pairs_to_judge_are_listed_beside_the_accepted(compared):
 
 def test_rules(compared):
     pairs = compared.pairs
-    best, mutual, single = (chosen(pairs, rule) for rule in ("best", "mutual", "one-to-one"))
+    best, mutual, single = (chosen(compared, rule) for rule in ("best", "mutual", "one-to-one"))
     assert len(best) == len(np.unique(pairs.query)) >= len(mutual)
     assert len(np.unique(mutual.match)) == len(mutual)
     likeliest = {int(m): int(q) for q, m in zip(pairs.turned().match, pairs.turned().query, strict=True)}
@@ -115,6 +115,18 @@ def test_rules(compared):
     assert len(np.unique(single.query)) == len(np.unique(single.match)) == len(single) >= len(mutual)
     with pytest.raises(NatviewsError, match="no rule 'mutul'"):
         Choosing(rule="mutul")
+
+
+def test_each_others_likeliest_are_so_among_all_of_ours_where_they_list_an_item_many_times(side_of_items):
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(30, 48))
+    listed = np.repeat(np.arange(30), 15)  # more listings of an item than candidates are kept
+    ours, _ = side_of_items("ours", "p", np.repeat(np.arange(30), 3), centres, rng, noise=1.0)
+    theirs, _ = side_of_items("theirs", "q", listed, centres, rng, noise=1.0)
+    taken = chosen(compare(ours, theirs, Scoring(titles="none", neighbourhood=False)), "mutual")
+    cosine = ours.means @ theirs.means.T
+    assert len(taken) > 10
+    assert np.array_equal(cosine[:, taken.match].argmax(axis=0), taken.query)
 
 
 @pytest.mark.parametrize("rule", ["mutual", "best", "one-to-one"])
@@ -138,7 +150,7 @@ def test_what_wrong_pairs_score_between_two_sides_changes_nothing_but_the_promis
     assert after.mixture == before.mixture and np.array_equal(after.matched, before.matched)
     assert after.recall(0.9) == before.recall(0.9)
     assert np.array_equal(*(one.probability(one.pairs.score) for one in (before, after)))
-    taken = chosen(before.pairs, "mutual")
+    taken = chosen(before, "mutual")
     assert after.precision(taken, 0.9, mutual=True).score < before.precision(taken, 0.9, mutual=True).score
 
 
@@ -148,8 +160,19 @@ def test_conformal_selection_is_the_second_way(shops, compared):
     assert decided.promise is None and right.mean() > 0.85 and right.sum() > 0.8 * len(shops.truth)
 
 
+def test_conformal_selection_counts_all_that_asked_and_not_only_the_pairs_that_a_rule_took(shops_of):
+    wrong = []
+    for seed in range(8):
+        shops = shops_of(seed, products=200, noise=1.2, close=0.8, overlap=0.2)
+        right = hits(
+            match_sides(shops.ours, shops.theirs, PHOTOS_ALONE, Choosing(0.8, conformal=True)), shops.truth
+        )
+        wrong.append(1 - right.mean() if len(right) else 0.0)
+    assert np.mean(wrong) <= 0.2
+
+
 def test_judged_pairs_take_the_place_of_presumed_ones(shops, compared, tmp_path):
-    top = chosen(compared.pairs, "mutual")
+    top = chosen(compared, "mutual")
     ours, theirs = shops.ours.products[top.query], shops.theirs.products[top.match]
     same = np.array([shops.truth.get(one) == other for one, other in zip(ours, theirs, strict=True)])
     text = ["ours,theirs,same", *(f"{a},{b},{int(s)}" for a, b, s in zip(ours, theirs, same, strict=True))]

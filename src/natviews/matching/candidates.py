@@ -76,6 +76,11 @@ class Candidates:
             match_photo=self.query_photo,
         ).ordered()
 
+    def beside(self, other: "Candidates") -> "Candidates":
+        """The pairs of both, in order; a pair may be there twice."""
+        columns = (np.concatenate([getattr(self, n), getattr(other, n)]) for n in self.__dataclass_fields__)
+        return Candidates(*columns).ordered()
+
 
 class PairScores(NamedTuple):
     """Of pairs of products: `score` (M,), and the rows (M,) of the most similar photos."""

@@ -11,7 +11,7 @@ from natviews.evaluation import colour_histogram
 from natviews.matching.candidates import Candidates, candidates, compared, pair_scores
 from natviews.matching.decision import Decision, counted, table_of
 from natviews.matching.presumed import halves
-from natviews.matching.promises import recall_threshold
+from natviews.matching.promises import Threshold, recall_threshold
 from natviews.matching.side import Side
 from natviews.progress import progress
 
@@ -32,6 +32,9 @@ DESIGN = "design"
 SAME_COLOUR = 0.8
 """Histograms of two photos with such a cosine or more show the same colours."""
 SHARE = 0.5
+SAME_ITEM = 0.95
+"""The share of halves of one product that the identity head's cosine must be below, to be of two colours."""
+ATTRIBUTE, IDENTITY, HISTOGRAM = "attribute", "identity head", "histogram"
 
 
 def colourway_pairs(side: Side, *, share: float = SHARE) -> Decision:
@@ -41,13 +44,21 @@ def colourway_pairs(side: Side, *, share: float = SHARE) -> Decision:
     `share` of held-out products' own halves reach. Another colour: the attribute `colour` differs where the
     catalogue has it; else, with two heads, the identity head's cosine is below what a share 0.95 of halves
     reach; else histograms of the two most similar photos differ. `by` says which it was. No precision is
-    promised: which products share a design nobody has said.
+    promised: which products share a design nobody has said. Where too few products are held out to learn from,
+    nothing is listed.
     """
     design = _design_side(side)
-    found = candidates(design, design, how="set")
+    by = _told_by(side, two_heads=design is not side)
     promise = recall_threshold(_halves(design), share, "photos")
-    alike = found.take(found.image >= promise.score).once()
-    by, score, differs = _other_colour(side, alike, two_heads=design is not side)
+    unlike = recall_threshold(_halves(side), SAME_ITEM, "photos") if by == IDENTITY else promise
+    for learnt in (promise, unlike):
+        if not learnt.kept:
+            return Decision(
+                table_of({name: [] for name in COLOURWAYS.names}, COLOURWAYS), learnt, _too_few(learnt)
+            )
+    alike = candidates(design, design, how="set")
+    alike = alike.take(alike.image >= promise.score).once()
+    score, differs = _other_colour(side, alike, by, unlike.score)
     pairs, score = alike.take(differs), score[differs]
     colours = side.text("colour")
     columns = {
@@ -65,6 +76,13 @@ def colourway_pairs(side: Side, *, share: float = SHARE) -> Decision:
     return Decision(table_of(columns, COLOURWAYS), promise, (said,))
 
 
+def _too_few(learnt: Threshold) -> tuple[str, ...]:
+    return (
+        f"No colourways can be told: {counted(learnt.n, 'held-out product')} with two photos or more "
+        f"{'is' if learnt.n == 1 else 'are'} too few, by about {learnt.missing:,}.",
+    )
+
+
 def _design_side(side: Side) -> Side:
     if DESIGN not in side.embeddings.extra:
         return side
@@ -77,17 +95,25 @@ def _halves(side: Side) -> np.ndarray:
     return compared(one, other, pairs, pairs, how="set").image
 
 
-def _other_colour(side: Side, pairs: Candidates, *, two_heads: bool) -> tuple[str, np.ndarray, np.ndarray]:
-    """What colours were told by, how alike they are (M,; NaN for an attribute), and whether they differ (M,)."""
-    colours = side.text("colour")
-    if any(colours.tolist()):
+def _told_by(side: Side, *, two_heads: bool) -> str:
+    """What tells colours apart: the first of these that there is."""
+    if any(side.text("colour").tolist()):
+        return ATTRIBUTE
+    return IDENTITY if two_heads else HISTOGRAM
+
+
+def _other_colour(side: Side, pairs: Candidates, by: str, unlike: float) -> tuple[np.ndarray, np.ndarray]:
+    """How alike the pairs' colours are (M,; NaN for an attribute), and whether they differ (M,): `unlike` is the
+    identity head's cosine below which they do."""
+    if by == ATTRIBUTE:
+        colours = side.text("colour")
         one, other = colours[pairs.query], colours[pairs.match]
-        return "attribute", np.full(len(pairs), np.nan), (one != other) & (one != "") & (other != "")
-    if two_heads:
+        return np.full(len(pairs), np.nan), (one != other) & (one != "") & (other != "")
+    if by == IDENTITY:
         score = pair_scores(side, side, pairs.query, pairs.match, how="set").score
-        return "identity head", score, score < recall_threshold(_halves(side), 0.95, "photos").score
+        return score, score < unlike
     score = _histogram_scores(side, pairs)
-    return "histogram", score, score < SAME_COLOUR
+    return score, score < SAME_COLOUR
 
 
 def _histogram_scores(side: Side, pairs: Candidates) -> np.ndarray:

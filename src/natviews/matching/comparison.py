@@ -27,13 +27,15 @@ SOME = 0.02
 class Comparison:
     """What is known of two sides together.
 
-    `pairs` are scored on one scale for all product types; `nothing` are presumed non-matches and `matched` known
-    matches on the same scale, both as they score between the two sides (the latter shifted by `mixture`).
+    `pairs` are scored on one scale for all product types, and so is `back`, what their products find among ours;
+    `nothing` are presumed non-matches and `matched` known matches on the same scale, both as they score between
+    the two sides (the latter shifted by `mixture`).
     """
 
     ours: Side
     theirs: Side
     pairs: Candidates
+    back: Candidates
     nothing: NonMatches
     matched: np.ndarray
     mixture: Mixture
@@ -59,7 +61,7 @@ class Comparison:
         """(M,) bool: pairs of which a share `rate` at most is expected to be wrong; the second way to
         `precision`."""
         null = self.nothing.best(len(self.theirs), np.random.default_rng(0))
-        return conformal_selection(taken.score, null, rate)
+        return conformal_selection(taken.score, null, rate, len(self.ours))
 
     def recall(self, target: float) -> Threshold:
         """The score that a share `target` of true matches reaches."""
@@ -82,9 +84,10 @@ def compare(ours: Side, theirs: Side, scoring: Scoring | None = None, *, found: 
 
 
 def _comparison(ours: Side, theirs: Side, found: Found, fusion: Fusion | None) -> Comparison:
-    across, own, their_own, matched = found.across, found.within_ours, found.within_theirs, found.matched
+    across, back, own, their_own = found.across, found.back, found.within_ours, found.within_theirs
+    matched = found.matched
     if fusion is not None:
-        across, own, their_own = fusion.scored(across), fusion.scored(own), fusion.scored(their_own)
+        across, back, own, their_own = (fusion.scored(one) for one in (across, back, own, their_own))
         # Halves of one product share its title; how much titles of matches differ is seen where photos are sure.
         said = np.random.default_rng(0).choice(fusion.sure, len(matched))
         matched = matched + (fusion.slope * said + fusion.intercept) / fusion.photo_slope
@@ -94,6 +97,7 @@ def _comparison(ours: Side, theirs: Side, found: Found, fusion: Fusion | None) -
     between = joined(carried_over(ours_alone, across), carried_over(theirs_alone, across), size)
     scale = type_scale(nothing)
     pairs = across.scored(scale.standardised(across.score, ours.types[across.query]))
+    back = back.scored(scale.standardised(back.score, ours.types[back.match]))
     nothing, between = (one.rescored(scale.standardised(one.scores, one.types)) for one in (nothing, between))
     matched = _on_scale(scale, matched, found, ours, theirs)
     likeliest = np.full(len(ours), -np.inf)
@@ -103,7 +107,7 @@ def _comparison(ours: Side, theirs: Side, found: Found, fusion: Fusion | None) -
     matched = matched - mixture.match_shift
     # The mixture itself finds by how much wrong pairs score lower between the sides, and so knows them within one.
     calibration = _calibration(matched, nothing, len(ours), size, mixture)
-    return Comparison(ours, theirs, pairs, between, matched, mixture, calibration, fusion is not None)
+    return Comparison(ours, theirs, pairs, back, between, matched, mixture, calibration, fusion is not None)
 
 
 def _on_scale(scale: TypeScale, matched: np.ndarray, found: Found, ours: Side, theirs: Side) -> np.ndarray:

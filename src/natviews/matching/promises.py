@@ -146,11 +146,13 @@ def _sequences(
     return best, _each()
 
 
-def conformal_selection(scores: np.ndarray, null: np.ndarray, rate: float) -> np.ndarray:
+def conformal_selection(scores: np.ndarray, null: np.ndarray, rate: float, asked: int) -> np.ndarray:
     """(M,) bool: pairs among which the expected share of wrong ones is at most `rate`.
 
-    Conformal p-values against the scores `null` (N,) of pairs known to be wrong, then Benjamini and Hochberg's
-    procedure: Jin and Candes, "Selection by prediction with conformal p-values", JMLR 2023 (arXiv:2210.01408).
+    `scores` are of the pairs that a rule took, of `asked` products: taking them was a choice of high scores
+    already, so that all who asked count. Conformal p-values against the scores `null` (N,) of pairs known to be
+    wrong, then Benjamini and Hochberg's procedure: Jin and Candes, "Selection by prediction with conformal
+    p-values", JMLR 2023 (arXiv:2210.01408).
     """
     _check_target(rate)
     if not len(scores):
@@ -158,7 +160,7 @@ def conformal_selection(scores: np.ndarray, null: np.ndarray, rate: float) -> np
     at_least = len(null) - np.searchsorted(np.sort(null), scores, side="left")
     p = (1 + at_least) / (len(null) + 1)
     order = np.argsort(p, kind="stable")
-    passing = np.flatnonzero(p[order] <= rate * np.arange(1, len(p) + 1) / len(p))
+    passing = np.flatnonzero(p[order] <= rate * np.arange(1, len(p) + 1) / asked)
     selected = np.zeros(len(scores), bool)
     if len(passing):
         selected[p <= p[order[passing[-1]]]] = True

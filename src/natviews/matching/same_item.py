@@ -99,7 +99,7 @@ def same_items(
     The threshold is learnt from presumed pairs or, where given, from a user's `labels`.
     """
     choosing = choosing or Choosing()
-    taken = chosen(comparison.pairs, choosing.rule)
+    taken = chosen(comparison, choosing.rule)
     if choosing.conformal:
         promise, accepted = None, comparison.conformal(taken, 1 - choosing.precision)
     else:
@@ -132,14 +132,15 @@ def _sentences(
     return (first, f"On average at most {1 - choosing.precision:.0%} of them are wrong (conformal selection).")
 
 
-def chosen(pairs: Candidates, rule: Rule) -> Candidates:
-    """The pairs that a rule may take, at most one for each query; `pairs` in the order of `Candidates.ordered`."""
+def chosen(comparison: Comparison, rule: Rule) -> Candidates:
+    """The pairs that a rule may take, at most one for each query."""
+    pairs = comparison.pairs
     first = pairs.take(pairs.first)
     if rule == "best":
         return first
     if rule == "mutual":
-        theirs = pairs.turned()
-        likeliest = np.full(int(pairs.match.max(initial=-1)) + 1, -1)
+        theirs = pairs.turned().beside(comparison.back)
+        likeliest = np.full(len(comparison.theirs), -1)
         likeliest[theirs.query[theirs.first]] = theirs.match[theirs.first]
         return first.take(likeliest[first.match] == first.query)
     order = np.lexsort((pairs.match, pairs.query, -pairs.score))

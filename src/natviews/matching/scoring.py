@@ -40,10 +40,12 @@ class Scoring:
 class Found(NamedTuple):
     """Two sides compared, and each with itself, all scored by photos alone, and what their titles say.
 
-    `matched` (N,) are the scores of halves of products held out on either side.
+    `across` are found from our side and `back` from theirs: ours may be theirs' likeliest where they are not among
+    our own product's candidates. `matched` (N,) are the scores of halves of products held out on either side.
     """
 
     across: Candidates
+    back: Candidates
     within_ours: Candidates
     within_theirs: Candidates
     matched: np.ndarray
@@ -56,10 +58,11 @@ def find(ours: Side, theirs: Side, scoring: Scoring) -> Found:
     forth, back = candidates(ours, theirs, how=scoring.how), candidates(theirs, ours, how=scoring.how)
     level, their_level = _levels(forth, len(ours)), _levels(back, len(theirs))
     forth = _with_titled(forth, ours, theirs, titles, scoring.how)
+    back = _with_titled(back, theirs, ours, titles and titles.turned(), scoring.how)
     own, matched = _inside(ours, titles and titles.within(), scoring)
     their_own, their_matched = _inside(theirs, titles and titles.turned().within(), scoring)
-    across = _scaled(forth, level, their_level, scoring)
-    return Found(across, own, their_own, np.concatenate([matched, their_matched]), titles)
+    across, back = _scaled(forth, level, their_level, scoring), _scaled(back, their_level, level, scoring)
+    return Found(across, back, own, their_own, np.concatenate([matched, their_matched]), titles)
 
 
 def _inside(side: Side, titles: Titles | None, scoring: Scoring) -> tuple[Candidates, np.ndarray]:
