@@ -1,5 +1,7 @@
+import errno
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -66,6 +68,50 @@ def test_the_quarantine_is_a_csv_with_reasons(tmp_path):
     lines = (tmp_path / "quarantine.csv").read_text().splitlines()
     assert lines[0] == "image,product_id,reason"
     assert len(lines) == 1 + len(bad)
+
+
+@pytest.mark.parametrize("budget", ["0", "40"])
+def test_a_photo_that_a_passing_reason_kept_away_is_tried_again_when_the_pack_is_opened(
+    budget, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NATVIEWS_PACK_GB", budget)
+    monkeypatch.setenv("NATVIEWS_CACHE", str(tmp_path / "cache"))
+    for name in "abcd":
+        (tmp_path / f"{name}.png").write_bytes(encoded("PNG", picture(seed=ord(name))))
+    (tmp_path / "c.png").write_bytes(b"damaged")
+    (tmp_path / "again.png").hardlink_to(tmp_path / "b.png")
+    rows = [f"{name}.png,p{i}" for i, name in enumerate(["a", "b", "c", "again", "d"])]
+    (tmp_path / "catalog.csv").write_text("\n".join(["image,product_id", *rows, ""]))
+    catalog, opened, read, locked = Catalog.open(tmp_path / "catalog.csv"), Path.open, [], {"b.png", "d.png"}
+
+    def opening(path, *arguments, **named):
+        if path.suffix == ".png":
+            read.append(path.name)
+        if path.name in locked:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", opening)
+    first = pack(catalog, 64)
+    assert [bad.id for bad in first.quarantine] == ["b.png", "c.png", "again.png", "d.png"]
+    assert first.quarantine[0].reason == "cannot be read: Permission denied"
+    pixels = first.pixels(0).copy()
+    read.clear()
+    locked.remove("b.png")
+    second = pack(catalog, 64)
+    assert sorted(read) == ["b.png", "d.png"]
+    assert [bad.id for bad in second.quarantine] == ["c.png", "d.png"]
+    locked.clear()
+    third = pack(catalog, 64)
+    read.clear()
+    packed = pack(catalog, 64)
+    assert read == []
+    for some in (third, packed):
+        assert [bad.id for bad in some.quarantine] == ["c.png"]
+        assert some.catalog.ids.tolist() == ["a.png", "b.png", "again.png", "d.png"]
+        for row, photo in enumerate(some.catalog.photos):
+            assert np.abs(some.pixels(row).astype(int) - read_photo(photo.path, 64)).mean() < 3, photo.id
+    assert np.array_equal(first.pixels(0), pixels)  # what was open stays as it was
 
 
 class NoDark(ValueError):

@@ -111,7 +111,7 @@ def test_the_offenders_named_are_the_first_in_the_alphabet():
 
 
 def key_by_rows(catalog: Catalog) -> str:
-    digest = hashlib.blake2b(b"1", digest_size=16)
+    digest = hashlib.blake2b(b"2", digest_size=16)
     for photo in catalog.photos:
         try:
             status = photo.path.stat()

@@ -222,7 +222,7 @@ def test_a_photo_that_was_lost_is_quarantined_and_the_rest_are_packed(shop, tmp_
 
 
 def test_a_network_that_is_gone_stops_packing_and_costs_no_photo(shop, tmp_path, monkeypatch):
-    monkeypatch.setattr(stores, "LOST", 5)
+    monkeypatch.setattr(remote, "LOST", 5)
     monkeypatch.setattr(stores, "PART", 4)
     images = [f"{shop}/good/{i}.jpg" for i in range(6)] + [f"{shop}/twice/{i}.jpg" for i in range(6)]
     monkeypatch.setattr(remote, "PAUSES", ())
@@ -233,6 +233,22 @@ def test_a_network_that_is_gone_stops_packing_and_costs_no_photo(shop, tmp_path,
     packed = pack(catalogue(images, tmp_path), 64)
     assert len(packed) == 12 and not packed.quarantine
     assert Shop.asked["/good/0.jpg"] == 1  # its part was kept
+
+
+def test_lost_photos_are_asked_for_again_and_a_network_that_is_gone_then_stops_nothing(
+    shop, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(remote, "LOST", 2)
+    monkeypatch.setattr(remote, "PAUSES", ())
+    kinds = ["good", "never", "good", "403", "404", "never", "good", "twice", "good", "twice"]
+    catalog = catalogue([f"{shop}/{kind}/{i}.jpg" for i, kind in enumerate(kinds)], tmp_path)
+    assert len(pack(catalog, 64)) == 4
+    assert len(pack(catalog, 64)) == 4  # two in a row are lost again
+    for _ in range(3):
+        packed = pack(catalog, 64)
+    assert [kinds[int(bad.id[-5])] for bad in packed.quarantine] == ["never", "403", "404", "never"]
+    assert Shop.asked["/403/3.jpg"] == 5
+    assert Shop.asked["/404/4.jpg"] == Shop.asked["/good/0.jpg"] == 1
 
 
 def test_urls_that_all_failed_are_asked_again_the_next_time(shop, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from broken_photos import write_catalog
 from PIL import Image, ImageDraw, ImageFont
 
-from natviews.catalog import Catalog, read_photo
+from natviews.catalog import Catalog, read_photo, read_prepared, remote
 from natviews.encoders import Architecture, Encoder, embed_catalog, encode_file, stored_size
 from natviews.index import read_embeddings
 from natviews.types import NatviewsError, Provenance
@@ -50,6 +50,40 @@ def test_no_readable_photo_is_an_error(tmp_path, encoder):
     (tmp_path / "catalog.csv").write_text("image,product_id\nnowhere.jpg,p\n")
     with pytest.raises(NatviewsError, match=r"None of the 1 photos.*nowhere\.jpg"):
         embed_catalog(encoder, Catalog.open(tmp_path / "catalog.csv"), tmp_path / "e.parquet")
+
+
+def test_a_network_that_is_gone_stops_embedding_and_costs_no_photo(tmp_path, encoder, catalog, monkeypatch):
+    monkeypatch.setattr("natviews.encoders.embedding.CHUNK", 7)
+    monkeypatch.setattr(remote, "LOST", 10)
+    reading, read = read_prepared, []
+
+    def lost(path, *how):
+        read.append(path)
+        if path in [photo.path for photo in catalog.photos[9:25]]:
+            raise remote.Unreachable("no answer")
+        return reading(path, *how)
+
+    out = tmp_path / "e.parquet"
+    monkeypatch.setattr("natviews.encoders.embedding.read_prepared", lost)
+    with pytest.raises(NatviewsError, match=r"^The last 10 photos could not be fetched \(no answer\); run again"):
+        embed_catalog(encoder, catalog, out)
+    monkeypatch.setattr(remote, "LOST", 30)
+    assert len(embed_catalog(encoder, catalog.take(np.arange(30)), tmp_path / "some.parquet")) == 16
+    monkeypatch.setattr(
+        "natviews.encoders.embedding.read_prepared", lambda path, *how: read.append(path) or reading(path, *how)
+    )
+    read.clear()
+    assert embed_catalog(encoder, catalog, out) == []
+    assert len(read) == len(catalog) - 7  # the first part was kept, and none with a lost photo in it
+    assert read_embeddings(out).ids.tolist() == catalog.ids.tolist()
+
+
+def test_a_folder_in_the_place_of_the_embeddings_is_told_before_the_work(tmp_path, encoder, catalog, monkeypatch):
+    monkeypatch.setattr("natviews.encoders.embedding.describer", None)  # not reached
+    with pytest.raises(
+        NatviewsError, match=r" is a folder; name a file for the embeddings, such as .*all\.parquet"
+    ):
+        embed_catalog(encoder, catalog, tmp_path)
 
 
 PROGRAM = """

@@ -69,6 +69,27 @@ def test_a_saved_encoder_with_its_head_comes_back_equal(tmp_path):
     assert json.loads((tmp_path / "encoder.json").read_text())["card"] == {"note": "for people"}
 
 
+@pytest.mark.parametrize("values", [{"crop": 1}, {"mean": (0, 0, 0), "std": [1, 1, 1]}, {"also": [48]}])
+def test_an_encoder_of_whole_numbers_comes_back_equal(tmp_path, values):
+    encoder = Encoder.create(Architecture(name="small", size=32, **values))
+    encoder.save(tmp_path)
+    assert Encoder.load(tmp_path).digest() == encoder.digest()
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["checkpoint_path", "pretrained", "pretrained_cfg_overlay", "cache_dir", "features_only", "scriptable"],
+)
+def test_a_card_cannot_make_timm_load_or_fetch_anything(tmp_path, option, monkeypatch):
+    Encoder.create(Architecture(name="resnet10t", size=32)).save(tmp_path)
+    card = json.loads((tmp_path / "encoder.json").read_text())
+    card["architecture"]["options"] = {option: str(tmp_path / "evil.pth")}
+    (tmp_path / "encoder.json").write_text(json.dumps(card))
+    monkeypatch.setattr("timm.create_model", None)  # not reached
+    with pytest.raises(NatviewsError, match=f"^encoder: options cannot hold '{option}', .*; leave it out"):
+        Encoder.load(tmp_path)
+
+
 def test_a_head_of_few_directions_comes_back_with_them_and_no_card_asks_for_too_many(tmp_path):
     encoder = Encoder.create(SMALL)
     features = np.concatenate(list(encoder.features(photos(30))))

@@ -17,6 +17,10 @@ class BadPhoto(NatviewsError):
     """A photo that cannot be used; its text is the reason, for `quarantine.csv`."""
 
 
+class Unavailable(BadPhoto):
+    """A photo that cannot be had now, though nothing may be wrong with it: it is worth another try later."""
+
+
 def decode(data: bytes, longest: int | None = None) -> np.ndarray:
     """Bytes of an image file as (H, W, 3) uint8 RGB, upright, transparency over white, first frame.
 
@@ -39,7 +43,7 @@ def decode(data: bytes, longest: int | None = None) -> np.ndarray:
     except UnidentifiedImageError:
         raise BadPhoto(_what_else(data)) from None
     except MemoryError:
-        raise BadPhoto("needs more memory to decode than there is") from None
+        raise Unavailable("needs more memory to decode than there is") from None
     except Exception as error:  # every decoder has errors of its own: AVIF's are RuntimeErrors
         raise BadPhoto(f"damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
 

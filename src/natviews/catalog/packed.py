@@ -1,8 +1,9 @@
 """Photos decoded once into one memory-mapped file, so that no epoch reads them from their places again.
 
 A pack is found again by its content: the ids, and each file's size and time of change, as make and git
-take them. When a photo changes, another pack is made; of a URL only the name is known. A file that several rows
-show is in it once. Where pixels would take more room than there is for them, it holds small JPEG files instead.
+take them. When a photo changes, another pack is made; of a URL only the name is known. What a passing reason kept
+away is tried again whenever the pack is opened. A file that several rows show is in it once. Where pixels would
+take more room than there is for them, it holds small JPEG files instead.
 """
 
 import csv
@@ -21,13 +22,13 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from natviews.catalog.catalog import Catalog
-from natviews.catalog.decode import BadPhoto
+from natviews.catalog.decode import BadPhoto, Unavailable
 from natviews.catalog.duplicates import perceptual_hashes
 from natviews.catalog.places import Files, files_of
 from natviews.catalog.prepared import ROOM, Preparation, limited, prepared
 from natviews.catalog.reading import read_photo
 from natviews.catalog.remote import Unreachable
-from natviews.catalog.stores import LENGTH, Entry, Form, chosen_form, index_of, write_store
+from natviews.catalog.stores import LENGTH, Entry, Form, chosen_form, index_of, try_again, write_store
 from natviews.files import whole_file
 from natviews.progress import progress
 from natviews.types import NatviewsError, Photo
@@ -128,10 +129,12 @@ def pack(catalog: Catalog, longest: int, preparation: Preparation | None = None)
     files = files_of(catalog)
     name = f"{files.key}{f'-{preparation.key}' if preparation else ''}-{longest}"
     form, store = chosen_form(cache_folder() / "packed", name, len(files.rows) * longest * longest * 3)
+    entries = _Work(catalog, files, form, longest, preparation).entries
     if not (store.exists() and index_of(store).exists()):
-        work = _Work(catalog, files, form, longest, preparation)
-        write_store(store, form, work.entries, files.number)
-    index = pa.parquet.read_table(index_of(store))
+        write_store(store, form, entries, files.number)
+        index = pa.parquet.read_table(index_of(store))
+    else:
+        index = try_again(store, form, entries, files.number)
     good = pa.compute.equal(index.column("reason"), "").to_numpy()
     bad = np.flatnonzero(~good)
     reasons = index.column("reason").take(pa.array(bad)).to_pylist()
@@ -158,18 +161,18 @@ class _Work:
     longest: int
     preparation: Preparation | None
 
-    def entries(self, start: int) -> Generator[Entry, None, None]:
-        """Those of the files from number `start` on, in order, by threads, some photos ahead."""
-        photos, rows = self.catalog.photos, self.files.rows
+    def entries(self, numbers: np.ndarray) -> Generator[Entry, None, None]:
+        """Those of the files with these numbers, in order, by threads, some photos ahead."""
+        photos, rows = self.catalog.photos, self.files.rows[numbers]
         threads = REMOTE_THREADS if self.files.remote else os.cpu_count() or 1
         with (
             ThreadPoolExecutor(threads) as pool,  # Pillow and OpenCV work without the GIL
-            progress("reading photos", len(rows)) as advance,
+            progress("reading photos", len(self.files.rows)) as advance,
         ):
-            advance(start)
+            advance(len(self.files.rows) - len(rows))
             waiting: deque[Future[Entry]] = deque()
             try:
-                for row in [*rows[start:].tolist(), *[None] * AHEAD * threads]:
+                for row in [*rows.tolist(), *[None] * AHEAD * threads]:
                     if row is not None:
                         waiting.append(pool.submit(self._entry, photos[row]))
                     if waiting and (row is None or len(waiting) > AHEAD * threads):
@@ -187,7 +190,7 @@ class _Work:
             if self.preparation:
                 pixels = prepared(pixels, self.longest, self.preparation)
         except BadPhoto as bad:
-            return Entry(b"", 0, 0, 0, 0, str(bad), lost=isinstance(bad, Unreachable))
+            return Entry(b"", 0, 0, 0, 0, str(bad), isinstance(bad, Unavailable), isinstance(bad, Unreachable))
         data = _as_jpeg(pixels) if self.form is Form.JPEG else pixels.tobytes()
         height, width = pixels.shape[:2]
         return Entry(data, height, width, *hashes, "")

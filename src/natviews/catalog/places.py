@@ -12,7 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from natviews.catalog.catalog import Catalog
 
-FORMAT = "1"
+FORMAT = "2"
+"""Raised when a photo is decoded otherwise than before, or a pack keeps something else of it."""
 URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 LOCAL = "file://"
 REMOTE = "remote"

@@ -5,7 +5,7 @@ from stat import S_ISREG
 
 import numpy as np
 
-from natviews.catalog.decode import MAX_BYTES, BadPhoto, decode
+from natviews.catalog.decode import MAX_BYTES, BadPhoto, Unavailable, decode
 from natviews.catalog.places import is_url
 from natviews.catalog.remote import fetched
 
@@ -37,5 +37,7 @@ def _on_disk(path: Path) -> bytes:
             return file.read(status.st_size)  # no more, should it be growing
     except FileNotFoundError:
         raise BadPhoto("no such file") from None
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-        raise BadPhoto(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except ValueError as error:  # a name with a null byte
+        raise BadPhoto(f"cannot be read: {error}") from None
+    except OSError as error:  # no permission, a failing disk
+        raise Unavailable(f"cannot be read: {error.strerror or error}") from None

@@ -5,7 +5,8 @@ import time
 from functools import cache
 from typing import Any
 
-from natviews.catalog.decode import BadPhoto
+from natviews.catalog.decode import BadPhoto, Unavailable
+from natviews.types import NatviewsError
 
 TIMEOUT = 60.0
 """Seconds that one attempt may take."""
@@ -16,15 +17,39 @@ WORTH_ANOTHER_TRY = (408, 425, 429)
 """Answers below 500 that may be others later: too slow, too early, too many requests."""
 
 
-class Unreachable(BadPhoto):
+LOST = 256
+"""Photos in a row that the network did not give, after which it is taken for gone."""
+
+
+class Unreachable(Unavailable):
     """A photo that the network did not give, though it may be there."""
+
+
+class NetworkGone(NatviewsError):
+    """So many photos in a row were lost that the fault is the network's."""
+
+
+class Losses:
+    """The photos in a row that the network did not give."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def note(self, lost: bool, reason: str) -> None:
+        """Of the next photo. Raises NetworkGone after LOST in a row."""
+        self.count = self.count + 1 if lost else 0
+        if self.count == LOST:
+            raise NetworkGone(
+                f"The last {LOST} photos could not be fetched ({reason}); run again when the network is "
+                "back, or remove their rows. What was read before is kept."
+            )
 
 
 def fetched(url: str, limit: int) -> bytes:
     """The bytes at a URL, at most `limit` + 1 of them: one more than allowed says that it is too large.
 
-    What may be the network's fault is tried four times. Raises BadPhoto where there is no such photo or no way to
-    read such URLs, and Unreachable after the last attempt.
+    What may be the network's fault is tried four times. Raises BadPhoto where there is no such photo or URL,
+    Unavailable where a package is missing or the server refuses, and Unreachable after the last attempt.
     """
     reason = ""
     for pause in (0.0, *PAUSES):
@@ -33,12 +58,14 @@ def fetched(url: str, limit: int) -> bytes:
             return _attempt(url, limit)
         except FileNotFoundError:
             raise BadPhoto("no such file") from None
-        except (ImportError, ValueError, PermissionError) as error:  # a package is missing, or it is no URL
+        except ValueError as error:  # it is no URL
             raise BadPhoto(f"cannot be fetched: {_said(error)}") from None
+        except (ImportError, PermissionError) as error:  # a package is missing, or the right to read it
+            raise Unavailable(f"cannot be fetched: {_said(error)}") from None
         except Exception as error:  # every store has errors of its own
             status = getattr(error, "status", None)
             if isinstance(status, int) and 400 <= status < 500 and status not in WORTH_ANOTHER_TRY:
-                raise BadPhoto(f"cannot be fetched: {_said(error)}") from None
+                raise Unavailable(f"cannot be fetched: {_said(error)}") from None
             reason = _said(error)
     raise Unreachable(f"cannot be fetched, tried {1 + len(PAUSES)} times: {reason}")
 

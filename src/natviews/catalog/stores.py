@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeAlias
@@ -17,14 +17,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from natviews.catalog.remote import Losses, NetworkGone
 from natviews.files import explained, whole_file
 from natviews.progress import progress
 from natviews.types import NatviewsError
 
 PART = 512
 """Photos after which the disk is made sure of: what a kill can cost, some seconds of work."""
-LOST = 256
-"""Photos in a row that the network did not give, after which it is taken for gone: a pack is kept for good."""
 BUDGET_GB = 40.0
 SHARE_OF_DISK = 0.5
 LENGTH = "length"
@@ -38,6 +37,7 @@ INDEX = pa.schema(
         "shape_hash": pa.uint64(),
         "colour_hash": pa.uint64(),
         "reason": pa.string(),
+        "again": pa.bool_(),
     }
 )
 
@@ -50,8 +50,8 @@ class Form(Enum):
 
 
 class Entry(NamedTuple):
-    """A photo of a pack: its bytes, size in px and perceptual hashes, or the reason why there is none. `lost`
-    where the network is at fault."""
+    """A photo of a pack: its bytes, size in px and perceptual hashes, or the reason why there is none: `again`
+    where that may pass, `lost` where the network is at fault."""
 
     data: bytes
     height: int
@@ -59,10 +59,12 @@ class Entry(NamedTuple):
     shape_hash: int
     colour_hash: int
     reason: str
+    again: bool = False
     lost: bool = False
 
 
-Entries: TypeAlias = Callable[[int], Generator[Entry, None, None]]
+Entries: TypeAlias = Callable[[np.ndarray], Generator[Entry, None, None]]
+"""Makes the entries of the photos with these numbers, in order."""
 
 
 def index_of(store: Path) -> Path:
@@ -98,7 +100,7 @@ def _budget(folder: Path) -> float:
 
 
 def write_store(store: Path, form: Form, entries: Entries, number: np.ndarray) -> None:
-    """Writes a pack: `entries(i)` are its photos from number i on, `number` (N,) says which one a row shows.
+    """Writes a pack: `number` (N,) says which of its photos, counted from 0, a row shows.
 
     Continues what was begun; where another process is at it, waits for that. Raises NatviewsError where the disk
     is full, or when the network is gone.
@@ -110,7 +112,8 @@ def write_store(store: Path, form: Form, entries: Entries, number: np.ndarray) -
             return
         parts.mkdir(exist_ok=True)
         written = _written(store, parts)
-        with closing(entries(sum(map(len, written)))) as coming, store.open("ab") as file:
+        rest = np.arange(sum(map(len, written)), number.max() + 1)
+        with closing(entries(rest)) as coming, store.open("ab") as file:
             for part in _in_parts(coming):
                 table = _appended(file, part, form)
                 with whole_file(parts / f"{len(written):06d}.parquet") as temporary:  # after its photos
@@ -119,6 +122,39 @@ def write_store(store: Path, form: Form, entries: Entries, number: np.ndarray) -
         with whole_file(index_of(store)) as temporary:
             pa.parquet.write_table(_of_rows(written, number), temporary)
         shutil.rmtree(parts, ignore_errors=True)
+
+
+def try_again(store: Path, form: Form, entries: Entries, number: np.ndarray) -> pa.Table:
+    """The index of a whole pack, once those of its photos that only a passing reason kept away were tried again.
+
+    What is read now is written behind the others. Where the network is gone the rest is left for the next time.
+    """
+    index = pa.parquet.read_table(index_of(store))
+    if not _waiting(index, number).size or not os.access(store, os.W_OK):  # others' packs are taken as they are
+        return index
+    with explained(store), _alone(store.with_name(f".{store.name}.lock")):
+        index = pa.parquet.read_table(index_of(store))  # another process may have been at it
+        waiting, found, losses = _waiting(index, number), list[Entry](), Losses()
+        with closing(entries(waiting)) as coming, suppress(NetworkGone):
+            for entry in coming:
+                found.append(entry)
+                losses.note(entry.lost, entry.reason)
+        if not found:
+            return index
+        with store.open("ab") as file:
+            table = pa.concat_tables([index, _appended(file, found, form).replace_schema_metadata()])
+        rows = np.arange(len(index))
+        tried = np.isin(number, waiting[: len(found)])
+        rows[tried] = len(index) + np.searchsorted(waiting, number[tried])
+        index = table.take(pa.array(rows))
+        with whole_file(index_of(store)) as temporary:
+            pa.parquet.write_table(index, temporary)
+    return index
+
+
+def _waiting(index: pa.Table, number: np.ndarray) -> np.ndarray:
+    """The numbers, rising, of the photos that are worth another try."""
+    return np.unique(number[index.column("again").to_numpy()])
 
 
 def _of_rows(parts: list[pa.Table], number: np.ndarray) -> pa.Table:
@@ -159,16 +195,11 @@ def _written(store: Path, parts: Path) -> list[pa.Table]:
 def _in_parts(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
     """Entries in parts that do not end in the midst of what may be the network's fall."""
     part: list[Entry] = []
-    lost = 0
+    losses = Losses()
     for entry in entries:
         part.append(entry)
-        lost = lost + 1 if entry.lost else 0
-        if lost == LOST:
-            raise NatviewsError(
-                f"The last {LOST} photos could not be fetched ({entry.reason}); run again when the network is "
-                "back, or remove their rows. What was read before is kept."
-            )
-        if len(part) >= PART and not lost:
+        losses.note(entry.lost, entry.reason)
+        if len(part) >= PART and not losses.count:
             yield part
             part = []
     if part:
@@ -183,7 +214,7 @@ def _appended(file: BinaryIO, part: list[Entry], form: Form) -> pa.Table:
         file.write(entry.data)
     file.flush()
     os.fsync(file.fileno())
-    columns = [start + np.cumsum(lengths) - lengths, *list(zip(*part, strict=True))[1:6]]
+    columns = [start + np.cumsum(lengths) - lengths, *list(zip(*part, strict=True))[1:7]]
     schema = INDEX.append(pa.field(LENGTH, pa.int64())) if form is Form.JPEG else INDEX
     if form is Form.JPEG:
         columns.append(lengths)

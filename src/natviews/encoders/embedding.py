@@ -13,7 +13,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from natviews.catalog import BadPhoto, Catalog, Quarantined, content_key, read_prepared
+from natviews.catalog import (
+    BadPhoto,
+    Catalog,
+    Losses,
+    Quarantined,
+    Unavailable,
+    Unreachable,
+    content_key,
+    read_prepared,
+)
 from natviews.encoders.describing import Describe, describer
 from natviews.encoders.encoder import BATCH, Encoder
 from natviews.files import whole_file
@@ -44,11 +53,13 @@ def embed_catalog(
     is whole, so that a killed run continues where it was and gives the same file. Where the encoder has a
     head, the vectors before it are in the column `features`, and those of its design head in `design`. `location`
     and `source` say where the encoder and the catalogue lie, for those who ask later.
-    Raises NatviewsError if no photo is readable.
+    Raises NatviewsError if no photo is readable, the network is gone, or `out` is a folder.
     """
+    if out.is_dir():
+        raise NatviewsError(f"{out} is a folder; name a file for the embeddings, such as {out / 'all.parquet'}.")
     made_by = Provenance(encoder.digest(), catalog.digest, location, source)
     parts = out.with_name(f".{out.name}.parts")
-    tables, describe = [], describer(encoder, len(catalog))
+    tables, losses, describe = [], Losses(), describer(encoder, len(catalog))
     with progress("embedding photos", len(catalog)) as advance:
         for start in range(0, len(catalog), CHUNK):
             chunk = catalog.take(np.arange(start, min(start + CHUNK, len(catalog))))
@@ -56,8 +67,11 @@ def embed_catalog(
             if part.exists():
                 advance(len(chunk))
             else:
+                table, whole = _embed_chunk(encoder, describe, chunk, made_by, losses, advance)
+                if not whole:  # under another name: the run that continues this one tries those photos again
+                    part = part.with_suffix(".again")
                 with whole_file(part) as temporary:
-                    pa.parquet.write_table(_embed_chunk(encoder, describe, chunk, made_by, advance), temporary)
+                    pa.parquet.write_table(table, temporary)
             tables.append(pa.parquet.read_table(part))
     quarantine = [Quarantined(*bad) for table in tables for bad in json.loads(table.schema.metadata[BAD])]
     metadata = {key: value for key, value in tables[0].schema.metadata.items() if key != BAD}
@@ -102,14 +116,19 @@ def _part_name(chunk: Catalog, made_by: Provenance) -> str:
 
 
 def _embed_chunk(
-    encoder: Encoder, describe: Describe, chunk: Catalog, made_by: Provenance, advance: Advance
-) -> pa.Table:
+    encoder: Encoder, describe: Describe, chunk: Catalog, made_by: Provenance, losses: Losses, advance: Advance
+) -> tuple[pa.Table, bool]:
+    """The embeddings of a chunk, and whether they are all there will ever be: no photo is worth another try."""
     good: list[int] = []
     bad: list[Quarantined] = []
+    whole = True
 
     def readable() -> Iterator[np.ndarray]:
+        nonlocal whole
         for row, photo, result in _decoded(chunk, encoder):
+            losses.note(isinstance(result, Unreachable), str(result) if isinstance(result, BadPhoto) else "")
             if isinstance(result, BadPhoto):
+                whole = whole and not isinstance(result, Unavailable)
                 bad.append(Quarantined(photo.id, photo.product_id, str(result)))
                 advance()
             else:
@@ -127,7 +146,8 @@ def _embed_chunk(
         chunk.ids[rows], chunk.product_ids[rows], vectors, made_by, encoder.further_vectors(features)
     )
     table = embeddings_table(embeddings)
-    return table.replace_schema_metadata({**table.schema.metadata, BAD: json.dumps([astuple(b) for b in bad])})
+    bad_ones = json.dumps([astuple(one) for one in bad])
+    return table.replace_schema_metadata({**table.schema.metadata, BAD: bad_ones}), whole
 
 
 def _decoded(chunk: Catalog, encoder: Encoder) -> Iterator[tuple[int, Photo, np.ndarray | BadPhoto]]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -36,6 +37,11 @@ from natviews.views.ops import Op
 OWN = {"small": SmallNet}
 WEIGHTS, CARD = "encoder.safetensors", "encoder.json"
 BATCH = 64
+REFUSED = re.compile(
+    r"checkpoint_path$|cache_dir$|pretrained|features_only$|feature_cfg$|out_indices$|model_cfg$|kwargs_filter$"
+    r"|scriptable$|exportable$|no_jit$|num_classes$"
+)
+"""Options of timm that unpickle or fetch weights, or make something else of a network than what is saved."""
 COLOUR = 0.5
 """The length of a photo's colours beside a stage's features, whose length is 1: chosen on real photos
 (docs/measured.md)."""
@@ -69,6 +75,8 @@ class Architecture:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, value in check(Architecture, vars(self), "encoder").items():
+            object.__setattr__(self, name, value)  # 1 as 1.0, as its card is read: the digest is of the values
         if self.name not in OWN and not timm.is_model(self.name):
             hint = did_you_mean(self.name, [*OWN, *timm.list_models()])
             hint = hint if hint.startswith("did") else "see `python -c 'import timm; print(timm.list_models())'`."
@@ -76,6 +84,12 @@ class Architecture:
         if not all(16 <= size <= 2048 for size in self.sizes) or not 0.1 <= self.crop <= 1:
             sizes = " and ".join(map(str, self.sizes))
             raise NatviewsError(f"encoder: size {sizes} must be 16 to 2048, crop {self.crop} 0.1 to 1.")
+        refused = [] if self.name in OWN else sorted(name for name in self.options if REFUSED.match(name))
+        if refused:
+            raise NatviewsError(
+                f"encoder: options cannot hold {refused[0]!r}, with which timm loads a file or builds no plain "
+                "backbone; leave it out, and give weights as a safetensors file (--weights FILE)."
+            )
         if self.preparation is not None:
             self.prepared_by()
 

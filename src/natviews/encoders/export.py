@@ -43,9 +43,6 @@ CHECKED = 16
 ONNX_BYTES = 2**31 - 2**20
 """What one ONNX file can hold, with a little for the graph itself: protobuf counts with 31 bits."""
 
-FULL = 2**20
-"""Free bytes below which a disk is taken for full where writing failed and nothing says why."""
-
 Pictures = dict[str, np.ndarray]
 """What a graph is given, by the name of its input: pictures (N, S, S, 3) uint8 RGB."""
 
@@ -200,7 +197,7 @@ def _written(encoder: Encoder, name: str, folder: Path, pictures: Pictures, expe
     except (NatviewsError, OSError):
         raise
     except Exception as error:  # exporters and runtimes raise whatever they meet
-        if shutil.disk_usage(folder).free < FULL:  # of which OpenVINO says only "iostream error"
+        if shutil.disk_usage(folder).free < _weight(encoder):  # of which OpenVINO says only "iostream error"
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         reason = " ".join(str(error.__cause__ or error).split())[:200]
         raise NatviewsError(
@@ -230,6 +227,11 @@ def _examples(encoder: Encoder) -> tuple[Tensor, ...]:
     return tuple(torch.zeros(2, size, size, 3, dtype=torch.uint8) for size in sizes_of(encoder))
 
 
+def _weight(encoder: Encoder) -> int:
+    """Bytes of all its numbers: about the size of a file of it."""
+    return sum(tensor.nbytes for tensor in encoder.state_dict().values())
+
+
 def _write_timm(encoder: Encoder, folder: Path) -> None:
     architecture = encoder.architecture
     mean, std = (" ".join(map(str, values)) for values in colour_statistics(architecture, encoder.backbone))
@@ -251,7 +253,7 @@ def _run_timm(encoder: Encoder, folder: Path, pictures: Pictures) -> list[np.nda
 def _write_onnx(encoder: Encoder, folder: Path) -> None:
     import onnx
 
-    weight = sum(tensor.nbytes for tensor in encoder.state_dict().values())
+    weight = _weight(encoder)
     if weight > ONNX_BYTES:
         raise NatviewsError(
             f"{encoder.architecture.name} weighs {weight / 2**30:.1f} GB and one ONNX file holds less than 2; "
