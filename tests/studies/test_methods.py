@@ -123,7 +123,7 @@ def test_other_epochs_are_refused_in_the_same_folder(catalog, studied, monkeypat
 
 def test_without_natural_views_there_is_nothing_to_compare(whole, tmp_path):
     first = [rows[0] for rows in whole.products.values()]
-    with pytest.raises(NatviewsError, match="train has two photos"):
+    with pytest.raises(NatviewsError, match="split train has no product with two photos"):
         study_methods(whole.take(np.array(first)), tmp_path)
 
 
