@@ -10,7 +10,7 @@ from torch import nn
 
 from natviews.encoders import Architecture, Encoder
 from natviews.encoders.convolutions import quicken
-from natviews.encoders.folding import fold, pairs
+from natviews.encoders.folding import fold, pairs, unfold
 
 NETWORKS = {  # with how many of their norms are taken in
     ("mobilenetv2_050", "same"): (52, 52),
@@ -81,6 +81,19 @@ def test_norms_are_left_out_while_they_are_taken_in_and_only_then(monkeypatch):
     folded.train()(x)
     folded.eval()(x)
     assert len(called) == 2 * 52
+
+
+def test_a_network_is_as_it_was_made_again_where_weights_are_spread():
+    plain = with_statistics(timm.create_model("mobilenetv2_050", num_classes=0))
+    network = copy.deepcopy(plain)
+    quicken(network)
+    kinds = [type(module) for module in network.modules()]
+    fold(network)
+    assert [type(module) for module in network.modules()] != kinds
+    unfold(network)
+    assert [type(module) for module in network.modules()] == kinds
+    x = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(learning(network)(x), learning(plain)(x))
 
 
 def test_a_copy_has_norms_of_its_own():

@@ -33,6 +33,13 @@ def fold(network: nn.Module) -> None:
             norm.__dict__["convolution"] = (convolution,)
 
 
+def unfold(network: nn.Module) -> None:
+    """Has them compute as they were made: where weights are spread over processes, a norm's are there only while
+    it runs itself."""
+    for module in network.modules():
+        module.__class__ = MADE_OF.get(type(module), type(module))
+
+
 def pairs(network: nn.Module) -> list[Pair]:
     """Convolutions and the norms that are the only ones to use what they give. None where a network cannot be
     tried at `TRIED_AT` px."""
@@ -156,3 +163,4 @@ FOLDING: dict[type, type] = {
 }
 FOLDED: dict[type, type] = {nn.BatchNorm2d: _Folded, BatchNormAct2d: _ThenActive}
 """What a convolution or a norm becomes: named, so that networks can be pickled."""
+MADE_OF = {becomes: kind for kind, becomes in (FOLDING | FOLDED).items()}

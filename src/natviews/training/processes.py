@@ -18,6 +18,7 @@ from torch.distributed.tensor import DeviceMesh, DTensor, distribute_tensor
 
 from natviews import progress
 from natviews.encoders import Encoder
+from natviews.encoders.folding import unfold
 from natviews.types import NatviewsError
 
 PATIENCE = timedelta(hours=2)
@@ -76,6 +77,7 @@ def _in_shards(method: nn.Module, mesh: DeviceMesh) -> nn.Module:
     method.to(memory_format=torch.contiguous_format)  # others cannot be cut into shares
     over = mesh["data_parallel"]
     for encoder in (module for module in method.modules() if isinstance(module, Encoder)):
+        unfold(encoder)
         for blocks in encoder.backbone.children():
             if isinstance(blocks, nn.Sequential | nn.ModuleList):
                 for block in blocks:
