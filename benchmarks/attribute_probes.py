@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from natviews.catalog import Catalog, PackedPhotos, with_split
-from natviews.encoders import Architecture, Encoder
-from natviews.encoders.encoder import described_by
+from natviews.encoders import Architecture, Encoder, described_by
 from natviews.evaluation import Spoilt, suggestion_study
 from natviews.evaluation.labels import PROBES
 from natviews.report.attributes import AttributeReport, as_text

@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from natviews.catalog import Catalog, generate_marketplaces
-from natviews.encoders import Encoder, embed_catalog
-from natviews.encoders.encoder import Architecture
+from natviews.encoders import Architecture, Encoder, embed_catalog
 from natviews.encoders.head import Whitening
 from natviews.files import whole_file
 from natviews.index import read_embeddings

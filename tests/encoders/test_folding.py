@@ -132,6 +132,12 @@ def test_only_a_convolution_that_no_other_uses_takes_a_norm_in(kind):
     assert pairs(network) == [] and pairs(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
 
 
+def test_a_norm_without_statistics_stays_as_it_is():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False))
+    fold(network)
+    assert learning(network)(torch.randn(2, 3, 8, 8)).mean().abs() < 1e-5  # that of the batch is taken off
+
+
 def test_an_encoder_takes_in_norms_that_do_not_move():
     kinds = {}
     for batchnorm in ("frozen", "moving"):

@@ -27,8 +27,8 @@ from natviews.training import loop
 loop.CHECKPOINT_SECONDS = 0
 main()
 """
-UNFOLDED = PROGRAM.replace("main()", "encoder.fold = lambda network: None\nmain()").replace(
-    "import loop", "import loop\nfrom natviews.encoders import encoder"
+UNFOLDED = PROGRAM.replace("main()", "architecture.fold = lambda network: None\nmain()").replace(
+    "import loop", "import loop\nfrom natviews.encoders import architecture"
 )
 """Weights in shares are learnt with norms apart from convolutions, which rounds otherwise."""
 SETTINGS = (

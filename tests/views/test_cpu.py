@@ -1,5 +1,7 @@
 """Pixels, against torchvision's float operations as the reference, and on photos of every shape."""
 
+import colorsys
+import itertools
 import math
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -290,6 +292,15 @@ def test_every_side_of_a_photo_has_its_share_in_the_colour_around_it(side):
     photo = np.zeros((42, 42, 3), np.uint8)
     photo[side] = 200
     assert 35 <= Picture(photo).border & 255 <= 65  # a quarter, and of two other sides a corner
+
+
+@pytest.mark.parametrize("turns", [-0.5, -0.3, -0.1, 0.1, 0.3, 0.5])
+def test_every_hue_is_turned_as_python_turns_it(turns):
+    levels = np.array(list(itertools.product(range(0, 256, 51), repeat=3)), np.uint8)
+    hsv = [colorsys.rgb_to_hsv(*colour) for colour in levels / 255]
+    expected = [colorsys.hsv_to_rgb((hue + turns) % 1, saturation, value) for hue, saturation, value in hsv]
+    (turned,) = render([levels[None]], [View(0, (1, len(levels)), steps=[("hue", turns)])])
+    assert np.abs(turned[0] - 255 * np.array(expected)).max() < 0.6
 
 
 def test_a_photo_behind_the_eye_is_not_seen():

@@ -1,7 +1,8 @@
 from natviews.encoders.adapters import add_adapters, without_adapters
+from natviews.encoders.architecture import Architecture, Precision, described_by
 from natviews.encoders.describing import describer
 from natviews.encoders.embedding import embed_catalog, encode_file, stored_size
-from natviews.encoders.encoder import CARD, Architecture, Encoder, Precision, described_by
+from natviews.encoders.encoder import CARD, Encoder
 from natviews.encoders.export import Export, export_encoder
 from natviews.encoders.head import Whitening
 from natviews.encoders.layers import layers_of

@@ -28,8 +28,9 @@ from torch.nn import functional as F
 
 from natviews import __version__
 from natviews.config import choose
+from natviews.encoders.architecture import OWN, colour_statistics
 from natviews.encoders.describing import openvino_model, openvino_without_reports
-from natviews.encoders.encoder import OWN, Encoder, colour_statistics
+from natviews.encoders.encoder import Encoder
 from natviews.encoders.tensors import save_tensors
 from natviews.files import whole_folder
 from natviews.progress import progress
