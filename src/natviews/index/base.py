@@ -124,9 +124,3 @@ def ended(names: np.ndarray, ids: np.ndarray, scores: np.ndarray, k: int) -> Mat
     padded = np.pad(scores.astype(np.float32, copy=False), missing, constant_values=-np.inf)
     found = np.pad(ids, missing, constant_values="")
     return Matches(names, np.where(np.isneginf(padded), "", found), padded)
-
-
-def places_of(wanted: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """(M,) the place of each wanted id among `ids` (N,), -1 where it is absent."""
-    found = pa.compute.index_in(pa.array(wanted.tolist(), pa.string()), pa.array(ids.tolist(), pa.string()))
-    return found.fill_null(-1).to_numpy().astype(np.int64)

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from natviews.index.base import check_alike, places_of
+from natviews.index.base import check_alike
 from natviews.types import Embeddings, NatviewsError, Provenance
 
 GROWTH = 1.5
@@ -84,8 +84,8 @@ class Rows:
 
     def row_of(self, ids: np.ndarray) -> np.ndarray:
         """(M,) the living row of each photo, -1 where there is none."""
-        places = places_of(ids, self.living_ids)
-        return np.where(places < 0, -1, self.living[places]) if len(self.living) else places
+        numbers = self._numbers()
+        return np.array([numbers.get(name, -1) for name in ids.tolist()], np.int64)
 
     def named(self, rows: np.ndarray) -> np.ndarray:
         """The ids of some rows, in the rows' shape."""
@@ -111,6 +111,7 @@ class Rows:
         return pa.table({name: pa.array(column.tolist(), pa.string()) for name, column in columns.items()})
 
     def _numbers(self) -> dict[str, int]:
+        """The row of every living photo: kept, so that a search need not read all names to find its own."""
         if self._row_of is None:
             self._row_of = {str(self.ids[row]): int(row) for row in self.living}
         return self._row_of
