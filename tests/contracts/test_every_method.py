@@ -43,7 +43,6 @@ NOW = Progress(5, 100, 2.0)
 SHIFTS = {
     "byol": {"student.1.3.bias"},
     "moby": {"student.1.3.bias"},
-    "siamese": {"projector.bias"},
     "vicreg": {"expander.6.bias"},
 }
 SYMMETRIC = ["byol", "dino", "lejepa", "moby", "mocov3", "rotnet", "simclr", "simsiam", "vicreg", "visreg"]

@@ -6,8 +6,9 @@ MARGIN = 0.12
 
 
 def by_hand(method, data, turn, barred=()):
-    """Hadsell's equation 4 over the same item's pairs and others `turn` places away."""
+    """Hadsell's equation 4, of unit vectors, over the same item's pairs and others `turn` places away."""
     g_1, g_2 = (method.projector(method.online(x)) for x in data.globals)
+    g_1, g_2 = (g / g.norm(dim=1, keepdim=True) for g in (g_1, g_2))
     losses = []
     for i in range(len(g_1)):
         other = (i - turn) % len(g_1)
