@@ -241,6 +241,10 @@ def test_attributes_are_read_off_neighbours_and_kept_back_where_they_are_unsure(
             side, name, np.where(hidden, "", side.table.column(name).to_numpy(zero_copy_only=False))
         )
     decided = inferred_attributes(side, ["pattern"], precision=0.9)
+    assert "judged" not in decided.sentences[0] and "products held out" in decided.sentences[0], (
+        "nobody judged any"
+    )
+    assert decided.promise.basis == "values"
     rows = decided.table.to_pylist()
     right = [row["value"] == facts["pattern"][ids[row["product"]]] for row in rows]
     assert len(rows) > 40 and np.mean(right) >= 0.9

@@ -120,7 +120,7 @@ def _one_attribute(
     right = np.array(
         [said in values[p] for p, said in zip(learn.product.tolist(), learn.value, strict=True)], bool
     )
-    promise = precision_by_labels(learn.share, right, precision)
+    promise = precision_by_labels(learn.share, right, precision, "values" if side.held_out.any() else "none")
     votes = _votes(side, found, values, ~known, several)
     said = np.flatnonzero(votes.share >= promise.score)
     said = said[np.argsort(-votes.share[said], kind="stable")]

@@ -46,6 +46,9 @@ def write_decision(decision: Decision, out: Path) -> Path:
 TOLD = ("score", "target", "bound", "n", "accepted", "basis")
 
 
+LEARNT = {"labels": "pairs that you judged", "values": "answers about products held out"}
+
+
 def counted(number: int, noun: str) -> str:
     """`1 product`, `2 products`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -53,7 +56,7 @@ def counted(number: int, noun: str) -> str:
 
 def precision_sentence(promise: Threshold) -> str:
     """What was promised of how many, or what it would take."""
-    learnt = "pairs that you judged" if promise.basis == "labels" else "products held out"
+    learnt = LEARNT.get(promise.basis, "products held out")
     if promise.kept:
         return (
             f"In 9 of 10 uses at least {promise.target:.0%} of them are right (bound {promise.bound:.3f}, "

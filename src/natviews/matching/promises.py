@@ -17,7 +17,7 @@ of the error, so that one bad pair at the very top does not end everything."""
 STEP = 1.08
 """How much more pairs the next test of a sequence takes in."""
 
-Basis = Literal["labels", "photos", "none"]
+Basis = Literal["labels", "photos", "values", "none"]
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,10 @@ class Threshold:
     """A score from which on something is promised.
 
     `score` (inf where nothing could be promised), `target` the share that was asked for, `bound` the share that
-    holds in 9 of 10 uses, `n` what it was learnt from (labelled pairs, or held-out products), `accepted` pairs at
-    or above it, `basis` who said what is right: a user's `labels`, or `photos` of one product, `missing` how many
-    more of n it would have taken, about, where nothing could be promised.
+    holds in 9 of 10 uses, `n` what it was learnt from (labelled pairs, held-out products, or answers about them),
+    `accepted` pairs at or above it, `basis` who said what is right: a user's `labels`, `photos` of one product, or
+    the `values` that held-out products have, `missing` how many more of n it would have taken, about, where
+    nothing could be promised.
     """
 
     score: float
@@ -59,7 +60,9 @@ def pairs_needed(target: float, confidence: float = CONFIDENCE) -> int:
     return int(np.ceil(np.log(1 - confidence) / np.log(target)))
 
 
-def precision_by_labels(scores: np.ndarray, right: np.ndarray, target: float) -> Threshold:
+def precision_by_labels(
+    scores: np.ndarray, right: np.ndarray, target: float, basis: Basis = "labels"
+) -> Threshold:
     """The lowest score from which labelled pairs, `scores` (N,) and `right` (N,) bool, promise a precision.
 
     Fixed-sequence testing from strict to loose (Maurer et al. 1995), each by Clopper and Pearson's bound. Pairs of
@@ -76,9 +79,9 @@ def precision_by_labels(scores: np.ndarray, right: np.ndarray, target: float) ->
 
     chosen, confidence = _sequences(taken, pairs_needed(target, _each()), target, bound)
     if chosen < 0:
-        return Threshold(np.inf, target, 0.0, len(scores), 0, "labels", _more_labels(scores, right, target))
+        return Threshold(np.inf, target, 0.0, len(scores), 0, basis, _more_labels(scores, right, target))
     n = int(taken[chosen])
-    return Threshold(float(scores[n - 1]), target, bound(chosen, confidence), len(scores), n, "labels")
+    return Threshold(float(scores[n - 1]), target, bound(chosen, confidence), len(scores), n, basis)
 
 
 def precision_without_labels(
