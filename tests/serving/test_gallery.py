@@ -160,6 +160,28 @@ def test_each_product_that_is_there_is_listed_once_by_a_photo_that_is_there(gall
     assert sorted(there.ids.tolist()) == sorted(now.ids.tolist()) and facts.num_rows == len(there)
 
 
+def test_a_product_of_many_photos_hides_no_other_one_from_any_photo_that_asks(gallery):
+    """One vector's nearest photos are all of one product; what is nearest after it is still found by that vector,
+    among new photos as well, though other vectors have found enough."""
+    rng = np.random.default_rng(5)
+    asking = unit(rng, 2)
+
+    def near(vector, share, count):
+        made = share * vector + 0.02 * rng.normal(size=(count, 12)).astype(np.float32) + (1 - share) * unit(rng, 1)
+        return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+    for shares in ((1.0, 0.95), (0.9, 0.85)):
+        vectors = np.concatenate([near(asking[0], shares[0], 40), near(asking[0], shares[1], 1)])
+        names = [f"{shares[0]}/{k}" for k in range(41)]
+        products = [f"many{shares[0]}"] * 40 + [f"one{shares[1]}"]
+        held = Embeddings(np.array(names), np.array(products), vectors, Provenance("e"), {"design": vectors})
+        gallery.upsert(held, known(names, ["red"] * 41)).result(30)
+        for k in (1, 2, 3, 4):
+            query = Query(asking, k)
+            found, wanted = search(gallery.snapshot, query), truth(Store(gallery.place), query)
+            assert [one.product_id for one in found] == [name for name, _ in wanted]
+
+
 def test_columns_that_are_not_given_are_kept(gallery):
     rng = np.random.default_rng(3)
     gallery.upsert(embeddings(rng, ["i0"], ["p0"]), pa.table({"id": ["i0"]})).result(20)

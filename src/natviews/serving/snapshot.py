@@ -207,13 +207,19 @@ def _offer(
     wanted: int,
     best: dict[str, tuple[float, Part, int]],
 ) -> None:
-    """Puts each product's best photo in a part into `best`; looks for more where few products hold many photos."""
+    """Puts each product's best photo in a part into `best`; looks for more where few products hold many photos,
+    until every vector that asks has found `k` of them."""
     while True:
         rows, scores = part.look(query.vectors, wanted, where=where, design=query.design)
-        for row, score in zip(rows.ravel().tolist(), scores.ravel().tolist(), strict=True):
-            product = "" if row < 0 else str(part.embeddings.product_ids[row])
-            if row >= 0 and (product not in best or score > best[product][0]):
-                best[product] = (score, part, row)
-        if len(best) > query.k or wanted >= len(part) or (rows < 0).any():
+        fewest = query.k
+        for line, values in zip(rows.tolist(), scores.tolist(), strict=True):
+            seen = set()
+            for row, score in zip(line, values, strict=True):
+                product = "" if row < 0 else str(part.embeddings.product_ids[row])
+                seen.add(product)
+                if row >= 0 and (product not in best or score > best[product][0]):
+                    best[product] = (score, part, row)
+            fewest = min(fewest, len(seen - {query.without, ""}))
+        if fewest == query.k or wanted >= len(part) or (rows < 0).any():
             return
         wanted = min(len(part), 4 * wanted)
