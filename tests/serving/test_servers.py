@@ -84,6 +84,22 @@ def until_true(check, seconds=10):
     return False
 
 
+def test_a_photo_that_another_server_replaced_or_dropped_is_not_shown_as_it_was(own_shop, photo_bytes):
+    def take_in(client, number):
+        sent = {"data": {"id": "n", "product_id": "n"}, "files": {"photo": photo_bytes(number)}}
+        assert client.post("/v1/items", **sent).status_code == 201
+
+    with opened(own_shop) as one, opened(own_shop) as other:
+        take_in(one, 0)
+        before = one.get("/v1/photo?id=n").content
+        assert other.get("/v1/photo?id=n").content == before
+        take_in(other, 9)
+        after = one.get("/v1/photo?id=n").content
+        assert after != before and after == other.get("/v1/photo?id=n").content
+        assert other.delete("/v1/items?id=n").json() == {"deleted": 1}
+        assert one.get("/v1/photo?id=n").status_code == 404
+
+
 def test_callers_that_do_not_keep_to_http_are_left_alone(served):
     address, folder = served
     place = urlsplit(address)
