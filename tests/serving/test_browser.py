@@ -169,6 +169,16 @@ def test_ten_pairs_are_judged_by_keys_and_the_calibration_changes(page, served):
     page.wait_for_function("no => document.getElementById('no').textContent == no", arg=str(counts[1] + 1))
 
 
+def test_a_key_that_is_held_down_answers_one_pair(page):
+    page.goto("/review?target=0.8")
+    before = int(page.inner_text("#unsure"))
+    for _ in range(5):  # the second and later ones are the keyboard's repetition
+        page.keyboard.down("u")
+        page.wait_for_timeout(200)
+    page.keyboard.up("u")
+    assert int(page.inner_text("#unsure")) == before + 1
+
+
 def test_a_lasso_on_the_map_selects_what_lies_in_it(page):
     page.goto("/map")
     page.wait_for_function("() => document.getElementById('made').textContent.includes('t-SNE')")

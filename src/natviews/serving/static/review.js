@@ -102,6 +102,7 @@ form?.addEventListener("submit", (event) => { event.preventDefault(); say(event.
 element("back")?.addEventListener("click", () => { if (judged.length) show(judged.pop()); });
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
+  if (event.repeat) return; // a key that is held down answers one pair
   const said = { y: "yes", n: "no", u: "unsure" }[event.key.toLowerCase()];
   if (said) { event.preventDefault(); say(said); }
   if (event.key.toLowerCase() === "b") element("back")?.click();
