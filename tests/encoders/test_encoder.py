@@ -51,6 +51,23 @@ def test_features_do_not_depend_on_the_batch_a_photo_is_in():
     assert np.allclose(many, alone, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "turned",
+    [
+        lambda photo: photo[..., 0],
+        lambda photo: photo[..., :1],
+        lambda photo: np.dstack([photo, photo[..., :1]]),
+        lambda photo: photo / 255,
+        lambda photo: photo.astype(np.uint16),
+    ],
+    ids=["grey", "one channel", "RGBA", "shares of white", "16 bits"],
+)
+def test_what_is_no_photo_of_bytes_in_three_colours_is_refused(turned):
+    photo = np.full((40, 30, 3), 200, np.uint8)
+    with pytest.raises(ValueError, match=r"must be \(H, W, 3\) uint8 RGB"):
+        Encoder.create(SMALL).encode([turned(photo)])
+
+
 def test_the_same_seed_gives_the_same_network_and_leaves_chance_alone():
     before = torch.get_rng_state()
     one, same, other = (Encoder.create(SMALL, seed=seed) for seed in (1, 1, 2))

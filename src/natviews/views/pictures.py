@@ -83,6 +83,16 @@ class Picture:
         return int(_mean_of_border(self.pixels, 4))  # each of a column has to be fetched from memory by itself
 
 
+def picture_of(photo: np.ndarray | Picture) -> Picture:
+    """A photo as a picture. Raises ValueError where it is not (H, W, 3) uint8: compiled code would read what lies
+    beside it in memory, or take shares of white for levels."""
+    if isinstance(photo, Picture):
+        return photo
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or not photo.size:
+        raise ValueError(f"a photo must be (H, W, 3) uint8 RGB, not {photo.dtype} {photo.shape}")
+    return Picture(photo)
+
+
 @compiled
 def _mean_of_border(pixels, step):
     """The mean colour of every so many-th pixel of the first and last rows and columns, as a uint32."""

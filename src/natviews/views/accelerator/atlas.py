@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from natviews.views.accelerator.arithmetic import channels, whole
-from natviews.views.pictures import Picture, drawn_picture, sampled
+from natviews.views.pictures import Picture, drawn_picture, picture_of, sampled
 from natviews.views.view import Drawn, Layer, View
 
 MOST_PIXELS = 1 << 22
@@ -61,7 +61,7 @@ class Atlas(NamedTuple):
 
 
 def plan(scene: int, photos: Sequence[np.ndarray | Picture], views: Sequence[View]) -> list[Planned]:
-    pictures = [photo if isinstance(photo, Picture) else Picture(photo) for photo in photos]
+    pictures = [picture_of(photo) for photo in photos]
     planned = []
     for view in views:
         layers = [_read(scene, pictures, layer, view.size, i == 0) for i, layer in enumerate(view.layers)]

@@ -15,7 +15,7 @@ from natviews.views.cpu.colour import CODES, develop, normalise
 from natviews.views.cpu.sampling import paint, resample
 from natviews.views.geometry import IDENTITY
 from natviews.views.jpeg import recompressed
-from natviews.views.pictures import Picture, drawn_picture, sampled
+from natviews.views.pictures import Picture, drawn_picture, picture_of, sampled
 from natviews.views.view import STEPS, Drawn, Layer, Step, View
 
 
@@ -49,7 +49,7 @@ def render_into(
     normal: Normal | None = None,
 ) -> None:
     """Renders each view into its `out`, (h, w, 3) uint8, or with `normal` (3, h, w) float32; contiguous."""
-    pictures = [photo if isinstance(photo, Picture) else Picture(photo) for photo in photos]
+    pictures = [picture_of(photo) for photo in photos]
     for view, out in zip(views, outs, strict=True):
         canvas = _canvas(pictures, view)
         if normal is None:
