@@ -1,3 +1,4 @@
+import importlib.util
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from broken_photos import write_catalog
 from PIL import Image, ImageDraw, ImageFont
 
 from natviews.catalog import Catalog, read_photo, read_prepared, remote
-from natviews.encoders import Architecture, Encoder, embed_catalog, encode_file, stored_size
+from natviews.encoders import Architecture, Encoder, describing, embed_catalog, encode_file, stored_size
 from natviews.index import read_embeddings
 from natviews.types import NatviewsError, Provenance
 
@@ -34,6 +35,28 @@ def test_every_vector_is_filed_under_its_own_photo_among_broken_ones(tmp_path, e
     for row, image in enumerate(embeddings.ids.tolist()):
         alone = encoder.encode([read_photo(catalog.folder / image, stored_size(32))])[0]
         assert np.allclose(alone, embeddings.vectors[row], atol=1e-5), image
+
+
+def test_in_half_precision_a_photo_is_described_the_same_way_among_few_and_among_many(
+    tmp_path, catalog, monkeypatch
+):
+    """So that a head, which makes much of small differences, still takes it for a copy of itself."""
+    if importlib.util.find_spec("openvino") is None:
+        pytest.skip("openvino is not installed")
+    monkeypatch.setattr(describing, "QUICK_IN_BFLOAT16", True)
+    made = Encoder.create(Architecture(name="small", size=32, precision="bfloat16", options={"width": 16}))
+    made.save(tmp_path / "encoder")
+    few = catalog.take(np.arange(9))
+    embed_catalog(made, few, tmp_path / "few.parquet")
+    alone = [
+        encode_file(catalog.folder / image, Provenance(made.digest(), location=str(tmp_path / "encoder")))
+        for image in few.ids.tolist()
+    ]
+    monkeypatch.setattr(describing, "WORTH", 1)
+    embed_catalog(made, few, tmp_path / "many.parquet")
+    as_few, as_many = (read_embeddings(tmp_path / f"{name}.parquet").vectors for name in ("few", "many"))
+    assert np.array_equal(as_few, as_many)
+    np.testing.assert_allclose(np.concatenate(alone), as_many, atol=1e-6)
 
 
 def test_a_chunk_of_nothing_but_broken_photos_is_no_trouble(tmp_path, encoder, monkeypatch):

@@ -23,7 +23,7 @@ from natviews.catalog import (
     content_key,
     read_prepared,
 )
-from natviews.encoders.describing import Describe, describer
+from natviews.encoders.describing import WORTH, Describe, describer
 from natviews.encoders.encoder import BATCH, Encoder
 from natviews.files import whole_file
 from natviews.index import embeddings_table
@@ -59,7 +59,7 @@ def embed_catalog(
         raise NatviewsError(f"{out} is a folder; name a file for the embeddings, such as {out / 'all.parquet'}.")
     made_by = Provenance(encoder.digest(), catalog.digest, location, source)
     parts = out.with_name(f".{out.name}.parts")
-    tables, losses, describe = [], Losses(), describer(encoder, len(catalog))
+    tables, losses, describe = [], Losses(), _describer(encoder, len(catalog))
     with progress("embedding photos", len(catalog)) as advance:
         for start in range(0, len(catalog), CHUNK):
             chunk = catalog.take(np.arange(start, min(start + CHUNK, len(catalog))))
@@ -99,9 +99,17 @@ def encode_file(path: Path, made_by: Provenance) -> np.ndarray:
             f"The encoder in {made_by.location} is another one than the store was made with; embed again."
         )
     try:
-        return encoder.encode([read_prepared(path, *_read_for(encoder))])
+        photo = read_prepared(path, *_read_for(encoder))
     except BadPhoto as bad:
         raise NatviewsError(f"{path} cannot be used: {bad}.") from None
+    features = np.concatenate(list(encoder.features([photo], describe=_describer(encoder, 1))))
+    return encoder.through_head(features)
+
+
+def _describer(encoder: Encoder, photos: int) -> Describe:
+    """How photos of a store are described: in bfloat16 few of them as many are, for there a head makes so much of
+    what OpenVINO and torch round differently that one photo would no longer be taken for a copy of itself."""
+    return describer(encoder, WORTH if encoder.reduced_precision else photos)
 
 
 def _read_for(encoder: Encoder) -> tuple[int, Preparation | None]:
