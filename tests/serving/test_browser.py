@@ -179,6 +179,32 @@ def test_a_key_that_is_held_down_answers_one_pair(page):
     assert int(page.inner_text("#unsure")) == before + 1
 
 
+def test_the_last_answer_too_can_be_taken_back(page):
+    page.goto("/review?target=0.8")
+    name = page.inner_text("#our-name")
+    page.route(
+        "**/v1/match?target=0.8",
+        lambda route: (
+            route.fulfill(json={"standing": route.fetch().json()["standing"], "pairs": []})
+            if route.request.method == "GET"
+            else route.continue_()
+        ),
+    )
+    page.keyboard.press("y")
+    page.wait_for_selector("#pair .notice")
+    assert (
+        not page.locator("#pair img").first.is_visible()
+        and not page.get_by_role("button", name="Yes").is_visible()
+    )
+    before = int(page.inner_text("#no"))
+    page.get_by_role("button", name="Back").click()
+    assert page.inner_text("#our-name") == name and page.locator("#pair .notice").count() == 0
+    page.keyboard.press("n")
+    page.wait_for_function("no => document.getElementById('no').textContent == no", arg=str(before + 1))
+    page.keyboard.press("b")
+    assert page.inner_text("#our-name") == name and page.get_by_role("button", name="Yes").is_visible()
+
+
 def test_a_lasso_on_the_map_selects_what_lies_in_it(page):
     page.goto("/map")
     page.wait_for_function("() => document.getElementById('made').textContent.includes('t-SNE')")

@@ -19,11 +19,14 @@ function shown() {
 
 function show(pair) {
   now = pair;
+  element("back").hidden = !judged.length;
+  for (const part of form.querySelectorAll(".pair, .soft, button[name=said]")) part.hidden = !pair;
+  section.querySelector(".notice")?.remove();
   if (!pair) {
     const line = document.createElement("p");
     line.className = "notice";
     line.textContent = "Every listed pair has been judged.";
-    section.replaceChildren(line);
+    section.prepend(line); // the form stays: the last answer too can be taken back
     return;
   }
   form.ours.value = pair.ours;
@@ -36,7 +39,6 @@ function show(pair) {
   element("our-name").textContent = names[0];
   element("their-name").textContent = names[1];
   element("pair-score").textContent = pair.score.toFixed(3);
-  element("back").hidden = !judged.length;
 }
 
 function tell(standing) {
