@@ -259,6 +259,9 @@ def test_attributes_are_read_off_neighbours_and_kept_back_where_they_are_unsure(
         <= float(row["value"].split(" to ")[1]) for row in bands
     ]  # fmt: skip
     assert len(bands) > 20 and np.mean(inside) >= 0.8
+    unread = with_column(side, "price", np.where(hidden, "on request", side.table.column("price")))
+    said = inferred_attributes(unread, ["price"], kind="band", precision=0.8).sentences[0]
+    assert f"of {len(set(side.product[hidden]))} products without 'price'" in said, "what is no number is none"
     with pytest.raises(NatviewsError, match="no column 'patern'"):
         inferred_attributes(side, ["patern"])
     with pytest.raises(NatviewsError, match="not as 'colour'"):

@@ -103,7 +103,7 @@ def inferred_attributes(
     for column in columns:
         table, promise = _one_attribute(side, found, column, kind, precision)
         tables.append(table)
-        lacking = int((side.text(column) == "").sum())
+        lacking = sum(not value for value in KINDS[kind](side.text(column)))
         filled = len(set(table.column("product").to_pylist()))
         lack = f"{filled:,} of {counted(lacking, 'product')} without {column!r} have one now."
         sentences.append(f"{lack} {precision_sentence(promise)}")
