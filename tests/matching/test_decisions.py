@@ -66,6 +66,19 @@ def test_prices_of_the_same_items_with_outliers_and_history(shops, tmp_path):
         price_comparison(matches, shops.ours, nothing)
 
 
+def test_a_history_is_told_by_its_dates_and_not_by_their_letters(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text(
+        "product_id,date,price\na,2026-01-10T18:00,2.0\na,2026-01-10T09:00+02:00,4.0\na,20260109,8.0\n"
+    )
+    history = read_history(path)
+    assert history.lowest == {"a": 2.0} and history.change == {"a": -0.75}
+    for date in ("2026-1-5", "31.01.2026", ""):
+        path.write_text(f"product_id,date,price\na,2026-01-10,2.0\na,{date},4.0\n")
+        with pytest.raises(NatviewsError, match="history.csv, row 3: the date .* write dates as 2026-01-31"):
+            read_history(path)
+
+
 def test_robust_z_sees_what_a_mean_would_hide():
     values = np.array([0.0, 0.1, -0.1, 0.05, -0.05, np.nan, 30.0])
     z = robust_z(values)

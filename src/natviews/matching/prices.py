@@ -1,6 +1,7 @@
 """What they ask for the items that we sell too."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -106,9 +107,10 @@ def robust_z(values: np.ndarray) -> np.ndarray:
 
 
 def read_history(path: str | Path) -> History:
-    """Their earlier prices from a CSV with the columns `product_id`, `date` (sorted as text, 2026-01-31) and
-    `price`; rows whose price cannot be read are left out."""
+    """Their earlier prices from a CSV with the columns `product_id`, `date` (2026-01-31, or with a time), `price`.
 
+    Rows whose price cannot be read are left out. Raises NatviewsError where a date is written otherwise.
+    """
     path = Path(path)
     if not path.is_file():
         raise NatviewsError(f"There is no price history at {path}.")
@@ -125,7 +127,9 @@ def read_history(path: str | Path) -> History:
                 f"{path} has no column {name!r}; a price history needs product_id, date and price."
             )
     lowest, first, last = dict[str, float](), dict[str, float](), dict[str, float]()
-    for product, _, text in sorted(zip(*(table.column(name).to_pylist() for name in columns), strict=True)):
+    products, dates, prices = (table.column(name).to_pylist() for name in columns)
+    days = [_moment(said, path, row) for row, said in enumerate(dates, start=2)]
+    for product, _, text in sorted(zip(products, days, prices, strict=True)):
         try:
             price = float(text)
         except (TypeError, ValueError):
@@ -135,3 +139,13 @@ def read_history(path: str | Path) -> History:
             first.setdefault(product, price)
             last[product] = price
     return History(lowest, {product: last[product] / first[product] - 1 for product in first})
+
+
+def _moment(said: str, path: Path, row: int) -> datetime:
+    try:
+        moment = datetime.fromisoformat(said.strip())
+    except ValueError:
+        raise NatviewsError(
+            f"{path}, row {row}: the date {said[:40]!r} cannot be told from others; write dates as 2026-01-31."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

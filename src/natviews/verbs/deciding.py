@@ -69,7 +69,7 @@ def prices(
     out: Out = Path("prices.parquet"),
     precision: Precision = 0.95,
     history: Annotated[
-        Path | None, Option(metavar="CSV", help="Their earlier prices: product_id, date, price.")
+        Path | None, Option(metavar="CSV", help="Their earlier prices: product_id, date (2026-01-31), price.")
     ] = None,
     titles: Titles = "letters",
     labels: Judged = None,
