@@ -195,6 +195,37 @@ def test_the_map_places_every_product_once_and_knows_their_colours(client, catal
     assert near > cosine[~np.eye(len(rows), dtype=bool)].mean() + 0.1
 
 
+def test_the_map_leaves_out_what_went_and_is_drawn_anew_when_much_did(own_shop, catalog):
+    def delete(products):
+        ids = catalog.ids[np.isin(catalog.product_ids, products)].tolist()
+        assert client.delete("/v1/items", params={"id": ids}).json() == {"deleted": len(ids)}
+
+    with opened(own_shop) as client:
+        maps = client.service.maps
+        assert maps.done.wait(60)
+        before = client.get("/v1/map", params={"by": "product_type"}).json()
+        delete(before["products"][:1])
+        after = client.get("/v1/map", params={"by": "product_type"}).json()
+        for name in ("photos", "products", "values", "x", "y"):
+            assert after[name] == before[name][1:]
+        assert maps.done.is_set()
+        delete(before["products"][1:25])
+        assert client.get("/v1/map").json()["products"] == before["products"][25:]
+        assert maps.done.wait(60)
+        anew = client.get("/v1/map").json()
+        assert anew["products"] == before["products"][25:] and anew["x"] != before["x"][25:]
+
+
+def test_the_map_of_an_empty_shop_is_empty_until_something_comes(own_shop, catalog, photo_bytes):
+    with opened(own_shop) as client:
+        everything = catalog.ids.tolist()
+        for start in range(0, len(everything), 100):
+            client.delete("/v1/items", params={"id": everything[start : start + 100]})
+    with opened(own_shop) as client:
+        assert client.service.maps.done.wait(60)
+        assert client.get("/v1/map").json()["products"] == []
+
+
 def test_health_needs_nothing_and_figures_count_by_route(client):
     assert client.get("/healthz").text == "ok\n" and client.get("/readyz").status_code == 200
     client.get("/v1/search/product?product_id=none")

@@ -25,6 +25,7 @@ from natviews.evaluation.labels import (
 )
 from natviews.evaluation.natural_views import METRICS, Judging, Retrieval, retrieval
 from natviews.evaluation.neighbours import neighbours_probe
+from natviews.evaluation.plane import Plane, planes
 from natviews.evaluation.precision_recall import PRECISIONS, Operating, Thresholds
 from natviews.evaluation.probe import Labelled, linear_probe, mlp_probe
 from natviews.evaluation.robustness import (
@@ -53,6 +54,7 @@ __all__ = [
     "Judging",
     "Labelled",
     "Operating",
+    "Plane",
     "Probed",
     "RankingQuality",
     "Retrieval",
@@ -78,6 +80,7 @@ __all__ = [
     "mlp_probe",
     "neighbours_probe",
     "per_class",
+    "planes",
     "ranking_quality",
     "rankme",
     "retrieval",

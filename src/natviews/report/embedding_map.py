@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from natviews.catalog import PackedPhotos
+from natviews.evaluation import planes
 from natviews.progress import progress
 from natviews.report.drawing import jpeg_uri, svg
 from natviews.report.pictures import shown
@@ -16,8 +17,7 @@ from natviews.report.report import EmbeddingMap
 
 MOST = 1500
 """Photos on the map, drawn by chance where there are more."""
-FEWEST, FEWEST_FOR_TSNE = 8, 50
-DIMENSIONS, PERPLEXITY = 50, 30
+FEWEST = 8
 TILE = 64
 """Side in px of a thumbnail."""
 BUDGET = 2_500_000
@@ -31,8 +31,7 @@ SIDE, MARGIN = 600, 10
 def embedding_map(vectors: np.ndarray, packed: PackedPhotos) -> EmbeddingMap | None:
     """The map of unit vectors (N, D) of packed photos, of at most MOST of them; None for a handful.
 
-    t-SNE (van der Maaten and Hinton, JMLR 2008) of the 50 principal components; for few photos, of which it would
-    make clumps that mean nothing, the two principal components themselves. The same vectors give the same map.
+    The same vectors give the same map.
     """
     rows = np.arange(len(vectors))
     if len(rows) > MOST:
@@ -40,25 +39,10 @@ def embedding_map(vectors: np.ndarray, packed: PackedPhotos) -> EmbeddingMap | N
     if len(rows) < FEWEST:
         return None
     with progress("drawing the map"):
-        places, made = _places(vectors[rows])
-    low, high = places.min(axis=0), places.max(axis=0)
-    within = (places - low) / np.maximum(high - low, 1e-9)
+        *_, plane = planes(vectors[rows])
     types = packed.catalog.product_types[rows].tolist()
-    return EmbeddingMap(within, [shown(packed, int(row), TILE) for row in rows], types, made, len(vectors))
-
-
-def _places(vectors: np.ndarray) -> tuple[np.ndarray, str]:
-    """(M, 2) and how they were made."""
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
-
-    if len(np.unique(vectors, axis=0)) < FEWEST_FOR_TSNE:
-        return PCA(2, random_state=0).fit_transform(vectors), "principal components"
-    if vectors.shape[1] > DIMENSIONS:
-        vectors = PCA(min(DIMENSIONS, len(vectors)), random_state=0).fit_transform(vectors)
-    perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
-    tsne = TSNE(perplexity=perplexity, init="pca", random_state=0, n_jobs=1)
-    return tsne.fit_transform(vectors), "t-SNE"
+    photos = [shown(packed, int(row), TILE) for row in rows]
+    return EmbeddingMap(plane.places, photos, types, plane.made, len(vectors))
 
 
 @dataclass(frozen=True)

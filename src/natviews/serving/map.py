@@ -1,87 +1,121 @@
-"""The shop as a map: photos of products that look alike lie together. Worked out once, in the background."""
+"""The shop as a map: photos of products that look alike lie together. Drawn in the background."""
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from natviews.evaluation import Plane, planes
+from natviews.serving.parts import Part, facts_of
 from natviews.serving.snapshot import Snapshot
 from natviews.types import NatviewsError
 
 MOST = 3_000
 """Products on the map, drawn by chance where there are more."""
-FEWEST_FOR_TSNE = 50
 MOST_VALUES = 40
+CHANGED = 0.1
+"""The share of products that came or went since a map was drawn, above which it is drawn anew."""
 SEED = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EmbeddingMap:
-    """Places in the plane: `x` and `y` (M,) from 0 to 1 of photos `rows` (M,) of a snapshot, and how they were
-    made."""
+    """Where `photos` (M,) of a snapshot, one of a product, lie in the plane."""
 
-    x: np.ndarray
-    y: np.ndarray
-    rows: np.ndarray
-    made: str
+    snapshot: Snapshot
+    photos: np.ndarray
+    plane: Plane
+
+    def within(self, snapshot: Snapshot) -> "EmbeddingMap":
+        """What of it is there in another snapshot, in the same places."""
+        there = np.array([snapshot.place(photo) is not None for photo in self.photos.tolist()], bool)
+        return EmbeddingMap(snapshot, self.photos[there], replace(self.plane, places=self.plane.places[there]))
+
+    @cached_property
+    def products(self) -> list[str]:
+        """What its photos show."""
+        return [part.product(row) for part, row in self._rows]
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The columns that part its photos in a few kinds."""
+        return [name for name in self.snapshot.columns if 2 <= len(set(self.values(name))) <= MOST_VALUES]
+
+    def values(self, column: str) -> list[str]:
+        """What is known of its photos in one column, '' where nothing is."""
+        if column not in self.snapshot.columns:
+            raise NatviewsError(f"Nothing is known of a column {column!r}.")
+        return [facts.get(column, "") for facts in self._facts]
+
+    @cached_property
+    def _facts(self) -> list[dict[str, str]]:
+        return facts_of(self._rows)
+
+    @cached_property
+    def _rows(self) -> list[tuple[Part, int]]:
+        return [row for photo in self.photos.tolist() if (row := self.snapshot.place(photo))]
 
 
 class Maps:
-    """The map of a snapshot: at first by principal components, then, when that is done, by t-SNE."""
+    """The map of what is `held`. It is drawn anew when much has come or gone; until then what went is left out."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.now: EmbeddingMap | None = None
+    def __init__(self, held: Callable[[], Snapshot]) -> None:
+        self._held = held
+        self._drawn: EmbeddingMap | None = None
+        self._shown: tuple[EmbeddingMap, EmbeddingMap] | None = None
+        """A map as it was drawn, and what of it is there."""
+        self._drawing = threading.Lock()
         self.done = threading.Event()
-        threading.Thread(target=self._draw, name="map", daemon=True).start()
+        self._begin()
+
+    def now(self) -> EmbeddingMap | None:
+        """The map of what is there; None while the first is being drawn."""
+        drawn, snapshot = self._drawn, self._held()
+        if drawn is None:
+            return None
+        of, shown = self._shown or (None, drawn)
+        if of is not drawn or shown.snapshot is not snapshot:
+            shown = drawn.within(snapshot)
+            self._shown = drawn, shown
+        before, after = _products(drawn.snapshot), _products(snapshot)
+        went = len(drawn.photos) - len(shown.photos)
+        if abs(after - before) > CHANGED * before or went > CHANGED * len(drawn.photos):
+            self._begin()
+        return shown
+
+    def _begin(self) -> None:
+        """Draws, unless that is under way."""
+        if self._drawing.acquire(blocking=False):
+            self.done.clear()
+            threading.Thread(target=self._draw, name="map", daemon=True).start()
 
     def _draw(self) -> None:
         try:
-            main = self.snapshot.main
-            rows = main.first_rows
-            if len(rows) > MOST:
-                rows = np.sort(np.random.default_rng(SEED).choice(rows, MOST, replace=False))
-            vectors = main.embeddings.vectors[rows]
-            flat = principal(vectors)
-            self.now = _placed(flat, rows, "principal components")
-            if len(rows) >= FEWEST_FOR_TSNE:
-                self.now = _placed(neighbourhoods(vectors), rows, "t-SNE")
+            snapshot = self._held()
+            photos, vectors = _one_of_each(snapshot)
+            for plane in planes(vectors):
+                self._drawn = EmbeddingMap(snapshot, photos, plane)
         finally:
+            self._drawing.release()
             self.done.set()
 
-    def values(self, column: str) -> list[str]:
-        """What is known of the photos of the map in one column, '' where nothing is."""
-        if self.now is None or column not in self.snapshot.main.known.column_names:
-            raise NatviewsError(f"Nothing is known of a column {column!r}.")
-        held = self.snapshot.main.known.column(column).take(self.now.rows).to_pylist()
-        return ["" if value is None else str(value) for value in held]
 
-    def columns(self) -> list[str]:
-        """The columns that part the photos of the map in a few kinds."""
-        if self.now is None:
-            return []
-        return [name for name in self.snapshot.columns if 2 <= len(set(self.values(name))) <= MOST_VALUES]
+def _products(snapshot: Snapshot) -> int:
+    return sum(len(rows) for _, rows in snapshot.first_photos)
 
 
-def principal(vectors: np.ndarray) -> np.ndarray:
-    """(M, 2) the two directions in which vectors (M, D) differ most."""
-    centred = vectors - vectors.mean(axis=0)
-    covariance = centred.T @ centred
-    return np.asarray(centred @ np.linalg.eigh(covariance)[1][:, :-3:-1])
-
-
-def neighbourhoods(vectors: np.ndarray) -> np.ndarray:
-    """(M, 2) so that neighbours stay neighbours: t-SNE, van der Maaten and Hinton, JMLR 2008."""
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
-
-    if vectors.shape[1] > 50:
-        vectors = PCA(min(50, len(vectors)), random_state=SEED).fit_transform(vectors)
-    perplexity = min(30.0, (len(vectors) - 1) / 3)
-    return np.asarray(TSNE(perplexity=perplexity, init="pca", random_state=SEED, n_jobs=1).fit_transform(vectors))
-
-
-def _placed(flat: np.ndarray, rows: np.ndarray, made: str) -> EmbeddingMap:
-    low, high = flat.min(axis=0), flat.max(axis=0)
-    within = (flat - low) / np.maximum(high - low, 1e-9)
-    return EmbeddingMap(within[:, 0], within[:, 1], rows, made)
+def _one_of_each(snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray]:
+    """Ids (M,) and vectors (M, D) of the first photos of at most MOST products."""
+    first = [rows for _, rows in snapshot.first_photos]
+    chosen = np.arange(sum(map(len, first)))
+    if len(chosen) > MOST:
+        chosen = np.sort(np.random.default_rng(SEED).choice(chosen, MOST, replace=False))
+    of_main = chosen < len(first[0])
+    rows = first[0][chosen[of_main]], first[1][chosen[~of_main] - len(first[0])]
+    held = [(part.embeddings, here) for (part, _), here in zip(snapshot.first_photos, rows, strict=True)]
+    return (
+        np.concatenate([embeddings.ids[here] for embeddings, here in held]),
+        np.concatenate([embeddings.vectors[here] for embeddings, here in held]),
+    )

@@ -71,7 +71,7 @@ class Service:
         self._explainer = Explainer(self.describer)
         self.tables = Tables(settings.tables or settings.store.parent, self.gallery, folder)
         self.worth = Worth(self.gallery.snapshot)
-        self.maps = Maps(self.gallery.snapshot)
+        self.maps = Maps(lambda: self.gallery.snapshot)
         self.answers = Answers(settings.folder / "answers.jsonl")
         self._review: tuple[object, frozenset[str], Review] | None = None
         self._cores = threading.BoundedSemaphore(settings.threads or threads())

@@ -16,15 +16,16 @@ def map_of_the_shop(
     service: Here, by: Annotated[Text, Query(description="The column that colours it.")] = ""
 ) -> Place:
     """Places of products in the plane: those that look alike lie together."""
-    now, main = service.maps.now, service.maps.snapshot.main
-    if now is None:
+    shown = service.maps.now()
+    if shown is None:
         raise Refused(429, "The map is being drawn; look again in a moment.", retry=True)
+    x, y = shown.plane.places.round(4).T.tolist()
     return Place(
-        made=now.made,
-        columns=service.maps.columns(),
-        photos=main.embeddings.ids[now.rows].tolist(),
-        products=main.embeddings.product_ids[now.rows].tolist(),
-        x=now.x.round(4).tolist(),
-        y=now.y.round(4).tolist(),
-        values=service.maps.values(by) if by else [],
+        made=shown.plane.made,
+        columns=shown.columns,
+        photos=shown.photos.tolist(),
+        products=shown.products,
+        x=x,
+        y=y,
+        values=shown.values(by) if by else [],
     )

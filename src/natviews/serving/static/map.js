@@ -119,9 +119,9 @@ async function load() {
     if (answer.status === 429) setTimeout(load, 1000);
     return;
   }
-  const better = held && held.made !== said.made;
+  const same = held && held.made === said.made && held.photos.join() === said.photos.join();
   held = said;
-  if (better) chosen = new Set();
+  if (!same) chosen = new Set();
   made.textContent = `${held.x.length.toLocaleString("en")} products, placed by ${held.made}.`;
   if (by.options.length === 1) for (const name of held.columns) by.add(new Option(name.replaceAll("_", " "), name));
   paint();
