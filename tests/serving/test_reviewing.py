@@ -74,6 +74,21 @@ def test_pairs_are_drawn_by_chance_and_each_is_asked_once(tmp_path):
         review.say("o1", "t2", "yes")
 
 
+def test_two_people_who_begin_elsewhere_judge_different_pairs_and_together_all(tmp_path):
+    review = Review(pairs(), Answers(tmp_path / "a.jsonl"))
+    count, asked = len(review.pairs), []
+    while True:
+        both = [pair for begin in (0.0, 0.5) for pair in review.next(1, begin)]
+        if not both:
+            break
+        asked += both if both[0] != both[1] else both[:1]
+        for pair in both:
+            review.say(pair.ours, pair.theirs, same(pair))
+    assert len(asked) == len({(pair.ours, pair.theirs) for pair in asked}) == count
+    assert asked[: 2 * (count // 4) : 2] == review.pairs[: count // 4]
+    assert review.next(3, 0.99) == []
+
+
 def test_the_promise_tightens_with_the_answers_and_is_that_of_the_labels(tmp_path):
     review = Review(pairs(), Answers(tmp_path / "a.jsonl"))
     lows, widths, missing = [], [], []

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -64,10 +65,13 @@ class Review:
         self._of = {(pair.ours, pair.theirs): pair for pair in pairs}
         self._answers, self._lock = answers, threading.Lock()
 
-    def next(self, count: int = 1) -> list[Pair]:
-        """The next pairs that nobody has judged."""
+    def next(self, count: int = 1, begin: float = 0.0) -> list[Pair]:
+        """The next pairs that nobody has judged, from a share `begin` of all on and then from the first: whoever
+        begins elsewhere judges others, and as the order is one of chance they stand for all as well."""
         judged = {answer.pair for answer in self.answers()}
-        waiting = (pair for pair in self.pairs if (pair.ours, pair.theirs) not in judged)
+        first = int(begin * len(self.pairs))
+        order = chain(self.pairs[first:], self.pairs[:first])
+        waiting = (pair for pair in order if (pair.ours, pair.theirs) not in judged)
         return [pair for _, pair in zip(range(count), waiting, strict=False)]
 
     def answers(self) -> list[Answer]:

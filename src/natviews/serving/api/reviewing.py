@@ -13,13 +13,19 @@ from natviews.serving.tables import as_csv
 
 router = addresses("review")
 Target = Annotated[float, Query(gt=0, lt=1, description="The share of same items that is to be promised.")]
+Begin = Annotated[
+    float,
+    Query(ge=0, lt=1, description="Where in the order to begin; several people so judge different pairs."),
+]
 
 
 @router.get("/match")
-def pairs_to_judge(service: Here, target: Target = 0.95, k: Annotated[int, Query(ge=1, le=50)] = 1) -> Reviewing:
+def pairs_to_judge(
+    service: Here, target: Target = 0.95, k: Annotated[int, Query(ge=1, le=50)] = 1, begin: Begin = 0.0
+) -> Reviewing:
     """The next pairs to judge, in an order of chance, and what the answers promise so far."""
-    review = service.review()
-    return Reviewing(standing=standing(service, target), pairs=[Shown(**vars(pair)) for pair in review.next(k)])
+    pairs = service.review().next(k, begin)
+    return Reviewing(standing=standing(service, target), pairs=[Shown(**vars(pair)) for pair in pairs])
 
 
 @router.post("/match", status_code=201, dependencies=[Depends(may_write)])

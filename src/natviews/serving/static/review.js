@@ -3,6 +3,7 @@ const form = document.getElementById("answer");
 const section = document.getElementById("pair");
 const curve = document.getElementById("curve");
 const target = Number(section.dataset.target);
+const begin = Math.random(); // somebody else judges other pairs
 const judged = []; // pairs that were answered here, the last one last
 const element = (id) => document.getElementById(id);
 const percent = (share) => `${Math.round(100 * share)} %`;
@@ -90,7 +91,7 @@ async function say(said) {
     });
     if (!answer.ok) throw new Error((await answer.json()).detail);
     judged.push(now);
-    const next = await (await fetch(`/v1/match?target=${target}`)).json();
+    const next = await (await fetch(`/v1/match?target=${target}&begin=${begin}`)).json();
     tell(next.standing);
     show(next.pairs[0]);
   } catch (error) {
