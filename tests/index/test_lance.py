@@ -86,7 +86,7 @@ def test_an_upsert_writes_what_changed_and_says_so(path):
     done = store.upsert(given, known(given.ids, price=["5"] * 39 + ["6"]))
     assert (done.added, done.changed, done.same) == (0, 1, 39)
     moved = scattered([*given.ids[:3].tolist(), "new"], seed=8)
-    assert str(store.upsert(moved)) == "1 photos added, 3 changed, 0 as they were"
+    assert str(store.upsert(moved)) == "1 added, 3 changed, 0 as they were"
     photos = {row["id"]: row for row in store.photos().to_pylist()}
     assert photos[given.ids[39]]["price"] == "6" and photos[given.ids[0]]["price"] == "5"  # not given: stays
     assert photos["new"]["price"] is None

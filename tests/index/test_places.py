@@ -48,7 +48,7 @@ def test_a_second_index_command_takes_in_what_changed_and_says_so(shop):
     natviews("index", shop / "e.parquet", shop / "catalog.parquet", "--out", shop / "store")
     write_embeddings(scattered([*PHOTOS.ids[:3].tolist(), "new"], seed=5), shop / "e.parquet")
     again = natviews("index", shop / "e.parquet", "--out", shop / "store")
-    assert "1 photos added, 3 changed, 0 as they were; it holds 61 photos" in again.stdout
+    assert "1 added, 3 changed, 0 as they were; it holds 61 photos" in again.stdout
 
 
 def test_a_catalogue_of_other_photos_is_refused_and_what_was_known_stays(shop):

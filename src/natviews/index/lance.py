@@ -44,7 +44,7 @@ class Upserted:
     same: int
 
     def __str__(self) -> str:
-        return f"{self.added} photos added, {self.changed} changed, {self.same} as they were"
+        return f"{self.added:,} added, {self.changed:,} changed, {self.same:,} as they were"
 
 
 class Store(Index):
