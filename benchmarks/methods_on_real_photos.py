@@ -1,6 +1,7 @@
 """Every method on real photos from the same pretrained weights, beside lightly's SimCLR and DINO on single photos.
 
-    python benchmarks/methods_on_real_photos.py SHOPS.csv WEIGHTS.safetensors OUT [--seeds N] [--only RECIPE...]
+    python benchmarks/methods_on_real_photos.py SHOPS.csv WEIGHTS.safetensors OUT [--seeds N] [--only RECIPE...] \
+        [--share S] [--workers N]
 
 Trains each recipe on the train split for the same share of its epochs (5 to 15 minutes each on two cores; run
 again, it continues), embeds, and judges all with one evaluator on the test split: MAP@R, Recall@5 and Recall@1
@@ -17,9 +18,12 @@ all have the same time. Its encoders get the same head.
 
 import argparse
 import json
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +50,7 @@ RECIPES = ("natural", *(f"natural-{name}" for name in TRAINED))
 SHOWN = ("map@r", "recall@5", "recall@1", "buyer's")
 USUAL = "frozen, last stage"
 """The pretrained network as it is usually used, at one size; its head is the closed-form whitening."""
+FROZEN = (USUAL, "frozen")
 SIZE, BATCH, RATE = 160, 96, 1e-4
 
 
@@ -157,20 +162,66 @@ def train_lightly(name: str, recipe: Recipe, packed: PackedPhotos, folder: Path,
     encoder.eval().save(folder)
 
 
-def with_head(encoder: Path, packed: PackedPhotos) -> dict[str, np.ndarray]:
-    """Vectors of the test photos before any head, and through the head that does best on `val`.
+class Setting:
+    """What one seed's rows share: the catalogue, its photos, and how long each recipe is trained."""
 
-    Features are kept beside the encoder, so that a benchmark that was stopped goes on quickly.
-    """
-    cached = encoder / "features.npy"
-    if not cached.exists():
-        np.save(cached, features_of(Encoder.load(encoder), packed, "features"))
-    features = np.load(cached)
-    of = {split: packed.catalog.splits == split for split in ("train", "val", "test")}
-    known = {split: Known(packed.catalog.take(rows), features[rows]) for split, rows in of.items()}
-    head = choose_head(known["train"], known["val"]).head
-    tested = known["test"].features
-    return {"no head": tested, "head": tested if head is None else head.vectors(tested)}
+    def __init__(self, arguments: argparse.Namespace, seed: int) -> None:
+        self.arguments, self.seed = arguments, seed
+        self.catalog = Catalog.open(arguments.shops)
+        self.start = self.recipe("natural", share=1.0)
+        self.packed = with_split(pack(self.catalog, stored_size(self.start.encoder.size)))
+
+    def recipe(self, name: str, share: float) -> Recipe:
+        """A recipe at a share of its epochs."""
+        full = Recipe.load(name, [f"training.seed={self.seed}"], weights=str(self.arguments.weights))
+        epochs = max(1, round(full.training.epochs * share))
+        return replace(full, training=replace(full.training, epochs=epochs, measures=2))
+
+    def encoder(self, name: str) -> Path:
+        """The encoder of a row, made where that was not done before."""
+        folder = self.arguments.out / f"{name.replace(', ', '-').replace(' ', '-').lower()}-{self.seed}"
+        if name in FROZEN:
+            if not folder.exists():
+                usual = replace(self.start.encoder, features="last", also=())
+                architecture = usual if name == USUAL else self.start.encoder
+                Encoder.create(architecture, weights=self.start.weights).save(folder)
+            return folder
+        if name in LIGHTLY:
+            train_lightly(name, self.recipe("natural", self.arguments.share), self.packed, folder, self.seed)
+            return folder
+        return train(self.catalog, self.recipe(name, self.arguments.share), folder).encoder
+
+    def features(self, name: str) -> np.ndarray:
+        """(N, D) what the row's encoder makes of all photos; kept beside it, so that what was stopped goes on."""
+        encoder = self.encoder(name)
+        cached = encoder / "features.npy"
+        if not cached.exists():
+            np.save(cached, features_of(Encoder.load(encoder), self.packed, "features"))
+        return np.load(cached)
+
+    def with_head(self, name: str) -> dict[str, np.ndarray]:
+        """Vectors of the test photos before any head, and through the head that does best on `val`."""
+        features, catalog = self.features(name), self.packed.catalog
+        of = {split: catalog.splits == split for split in ("train", "val", "test")}
+        known = {split: Known(catalog.take(rows), features[rows]) for split, rows in of.items()}
+        head = choose_head(known["train"], known["val"]).head
+        tested = known["test"].features
+        return {"no head": tested, "head": tested if head is None else head.vectors(tested)}
+
+
+def make_one(arguments: argparse.Namespace, seed: int, name: str) -> None:
+    """Makes what a row needs, in a process of its own."""
+    Setting(arguments, seed).features(name)
+
+
+def make_all(arguments: argparse.Namespace, seed: int, names: list[str]) -> None:
+    """Makes what all rows need, `workers` at a time, each on its share of the cores."""
+    os.environ["OMP_NUM_THREADS"] = str(
+        max(1, len(os.sched_getaffinity(0)) // arguments.workers)
+    )  # torch reads it as it is imported
+    with ProcessPoolExecutor(arguments.workers, get_context("spawn"), max_tasks_per_child=1) as pool:
+        for made in [pool.submit(make_one, arguments, seed, name) for name in names]:
+            made.result()
 
 
 def judge(vectors: np.ndarray, catalog: Catalog, row: str) -> Judged:
@@ -214,36 +265,16 @@ def table(rows: dict[str, dict[str, dict[str, float]]], sign: str = "") -> str:
 
 def judged_rows(arguments: argparse.Namespace, seed: int) -> dict[str, Judged]:
     """Every row of one seed."""
-    catalog = Catalog.open(arguments.shops)
-    start = Recipe.load("natural", [f"training.seed={seed}"], weights=str(arguments.weights))
-    packed = with_split(pack(catalog, stored_size(start.encoder.size)))
-    test = packed.take(packed.catalog.splits == "test")
+    names = [*FROZEN, *(arguments.only or RECIPES), *LIGHTLY]
+    if arguments.workers > 1:
+        make_all(arguments, seed, names)
+    setting = Setting(arguments, seed)
+    test = setting.packed.take(setting.packed.catalog.splits == "test")
     histograms = np.stack([colour_histogram(test.pixels(row)) for row in range(len(test))])
     rows = {"histogram": judge(histograms, test.catalog, "histogram")}
-
-    def add(name: str, encoder: Path) -> None:
-        for kind, vectors in with_head(encoder, packed).items():
+    for name in names:
+        for kind, vectors in setting.with_head(name).items():
             rows[f"{name}, {kind}"] = judge(vectors, test.catalog, f"{name}, {kind}")
-
-    def recipe_of(name: str) -> Recipe:
-        full = Recipe.load(name, [f"training.seed={seed}"], weights=str(arguments.weights))
-        epochs = max(1, round(full.training.epochs * arguments.share))
-        return replace(full, training=replace(full.training, epochs=epochs, measures=2))
-
-    for name, architecture in (
-        (USUAL, replace(start.encoder, features="last", also=())),
-        ("frozen", start.encoder),
-    ):
-        folder = arguments.out / name.replace(", ", "-").replace(" ", "-")
-        if not folder.exists():
-            Encoder.create(architecture, weights=start.weights).save(folder)
-        add(name, folder)
-    for name in arguments.only or RECIPES:
-        add(name, train(catalog, recipe_of(name), arguments.out / f"{name}-{seed}").encoder)
-    for name in LIGHTLY:
-        folder = arguments.out / f"{name.replace(' ', '-').lower()}-{seed}"
-        train_lightly(name, recipe_of("natural"), packed, folder, seed)
-        add(name, folder)
     return rows
 
 
@@ -255,6 +286,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--share", type=float, default=0.3, help="of the recipes' epochs")
+    parser.add_argument("--workers", type=int, default=1, help="how many are trained at once")
     arguments = parser.parse_args()
     document: dict[str, Any] = {}
     texts = []
