@@ -117,7 +117,7 @@ def by_openvino(folder: Path, shown: dict[str, np.ndarray]) -> dict[str, np.ndar
 RUN = {"onnx": by_onnx, "openvino": by_openvino}
 
 
-@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("count", [1, 100])
 @pytest.mark.parametrize("form", GRAPHS)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_graph_gives_the_encoders_vectors(exported, network, form, count):

@@ -7,6 +7,7 @@ from natviews.encoders.export import Export, export_encoder
 from natviews.encoders.head import Whitening
 from natviews.encoders.layers import layers_of
 from natviews.encoders.memory import keep_freed_memory
+from natviews.encoders.quantising import quantise
 
 __all__ = [
     "CARD",
@@ -23,6 +24,7 @@ __all__ = [
     "export_encoder",
     "keep_freed_memory",
     "layers_of",
+    "quantise",
     "stored_size",
     "without_adapters",
 ]

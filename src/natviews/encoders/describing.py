@@ -5,6 +5,7 @@ unit features differ by what rounding does to them: a cosine of 0.9999 in float3
 middle and 0.976 at worst (MobileNetV2, 500 photos), which a head makes more of.
 """
 
+import importlib
 import importlib.util
 import sys
 import threading
@@ -33,7 +34,12 @@ QUICK_IN_BFLOAT16 = bool(get_host_cpu_features().get("amx-bf16"))
 
 def describer(encoder: "Encoder", photos: int) -> Describe:
     """The quickest way to `encoder.describe` so many photos; the encoder must not be trained meanwhile."""
-    if photos < WORTH or encoder.device.type != "cpu" or importlib.util.find_spec("openvino") is None:
+    if (
+        encoder.quantised
+        or photos < WORTH
+        or encoder.device.type != "cpu"
+        or importlib.util.find_spec("openvino") is None
+    ):
         return encoder.describe
     return _OpenVINO(encoder)
 
@@ -52,25 +58,29 @@ class _OpenVINO:
         return self._of_size[size](x)
 
     def _converted(self, example: Tensor) -> Describe:
-        openvino = openvino_without_reports()
+        openvino_without_reports()
         from openvino.frontend import OpConversionFailure
 
         try:
-            model = openvino_model(_Describing(self._encoder), (example,))
+            model = describing_model(self._encoder, example)
         except OpConversionFailure as error:
             reason = " ".join(str(error).split())[:200]
             warnings.warn(
                 f"OpenVINO cannot run {self._encoder.architecture.name} ({reason}); torch does.", stacklevel=2
             )
             return self._encoder.describe
-        in_bfloat16 = self._encoder.reduced_precision and QUICK_IN_BFLOAT16
-        settings = {
-            "INFERENCE_PRECISION_HINT": "bf16" if in_bfloat16 else "f32",
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "PERFORMANCE_HINT": "THROUGHPUT",  # several photos side by side, not all threads at one
-            "ENABLE_CPU_PINNING": False,  # else two processes share the first cores and leave the others idle
-        }
-        return _SideBySide(openvino.Core().compile_model(model, "CPU", settings), self._encoder.width)
+        return side_by_side(model, self._encoder.width, reduced_precision=self._encoder.reduced_precision)
+
+
+def side_by_side(model: Any, width: int, *, reduced_precision: bool) -> Describe:
+    """An `openvino.Model` or a file of one, of one input and one output `width` wide, on this machine's cores."""
+    settings = {
+        "INFERENCE_PRECISION_HINT": "bf16" if reduced_precision and QUICK_IN_BFLOAT16 else "f32",
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "PERFORMANCE_HINT": "THROUGHPUT",  # several photos side by side, not all threads at one
+        "ENABLE_CPU_PINNING": False,  # else two processes share the first cores and leave the others idle
+    }
+    return _SideBySide(openvino_without_reports().Core().compile_model(model, "CPU", settings), width)
 
 
 class _SideBySide:
@@ -96,22 +106,26 @@ class _SideBySide:
         rows[:] = request.get_output_tensor(0).data
 
 
-def openvino_without_reports() -> Any:
-    """The package openvino, loaded when this is called: it takes a while and few need it.
+def openvino_without_reports(package: str = "openvino") -> Any:
+    """The package openvino, or another by its makers, loaded when this is called: it takes a while, few need it.
 
     Importing it tells its makers so, by `openvino_telemetry`; where that is absent it does without, so here it is
-    absent while openvino is loaded.
+    absent while the package is loaded.
     """
     hidden = "openvino_telemetry"
     there = sys.modules.get(hidden)
     sys.modules[hidden] = None  # type: ignore[assignment]  # an import of it fails
     try:
-        import openvino
+        return importlib.import_module(package)
     finally:
         del sys.modules[hidden]
         if there is not None:
             sys.modules[hidden] = there
-    return openvino
+
+
+def describing_model(encoder: "Encoder", example: Tensor) -> Any:
+    """What describes photos of one size, as an `openvino.Model`; `example` (1, 3, S, S) is a prepared one."""
+    return openvino_model(_Describing(encoder), (example,))
 
 
 class _Describing(nn.Module):

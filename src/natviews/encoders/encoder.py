@@ -21,6 +21,7 @@ from natviews.encoders.colours import BINS, colours
 from natviews.encoders.describing import Describe
 from natviews.encoders.head import Whitening
 from natviews.encoders.memory import keep_freed_memory
+from natviews.encoders.quantised import Quantised
 from natviews.encoders.stages import stages, stages_width
 from natviews.encoders.tensors import read_tensors, save_tensors
 from natviews.files import whole_file
@@ -51,6 +52,7 @@ class Encoder(nn.Module):
         self.backbone = build_backbone(architecture, pretrained)
         self.head: Whitening | None = None
         self.design: Whitening | None = None
+        self.quantised: Quantised | None = None
         statistics = colour_statistics(architecture, self.backbone)
         for name, values in zip(("mean", "std"), statistics, strict=True):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255, persistent=False)
@@ -113,7 +115,9 @@ class Encoder(nn.Module):
         return torch.cat([seen, COLOUR * colours((x * self.std + self.mean) / 255)], dim=1)
 
     def describe(self, x: Tensor) -> Tensor:
-        """`wide_features` in the encoder's precision."""
+        """`wide_features` in the encoder's precision, or by its network in 8 bits where it has one."""
+        if self.quantised:
+            return self.quantised(x)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced_precision):
             return self.wide_features(x)
 
@@ -191,7 +195,13 @@ class Encoder(nn.Module):
         return np.concatenate(batches) if batches else np.empty((0, self.widths["vector"]), np.float32)
 
     def digest(self) -> str:
-        """SHA-256 over architecture and weights."""
+        """SHA-256 over architecture and weights, and the network in 8 bits where there is one."""
+        digest = self._digest_of_weights()
+        if self.quantised is None:
+            return digest
+        return hashlib.sha256(json.dumps([digest, self.quantised.digests], sort_keys=True).encode()).hexdigest()
+
+    def _digest_of_weights(self) -> str:
         digest = hashlib.sha256(json.dumps(asdict(self.architecture), sort_keys=True).encode())
         for name, tensor in sorted(self.state_dict().items()):
             digest.update(name.encode())
@@ -199,7 +209,8 @@ class Encoder(nn.Module):
         return digest.hexdigest()
 
     def save(self, folder: Path, *, card: dict[str, Any] | None = None) -> None:
-        """Writes `encoder.safetensors` and `encoder.json`; `card` is kept in the latter for people."""
+        """Writes `encoder.safetensors` and `encoder.json`; `card` is kept in the latter for people. A network in
+        8 bits is left out."""
         with whole_file(folder / WEIGHTS) as temporary:
             save_tensors(self.state_dict(), temporary)
         document = {
@@ -208,7 +219,7 @@ class Encoder(nn.Module):
             "head": 0 if self.head is None else self.head.kept,
             "design": 0 if self.design is None else self.design.kept,
             "width": self.width,
-            "digest": self.digest(),
+            "digest": self._digest_of_weights(),
             "card": card or {},
         }
         with whole_file(folder / CARD) as temporary:
@@ -220,15 +231,13 @@ class Encoder(nn.Module):
 
         Raises NatviewsError where it is absent, damaged, or not what its card says.
         """
-        folder = Path(path)
-        folder = folder / "encoder" if (folder / "encoder" / CARD).is_file() else folder
-        if not (folder / CARD).is_file():
-            raise NatviewsError(f"There is no encoder in {folder} (no {CARD}).")
+        folder = encoder_folder(Path(path))
         try:
             document = json.loads((folder / CARD).read_text(encoding="utf-8"))
             values, digest = document["architecture"], document["digest"]
             head, design = int(document["head"]), int(document.get("design", 0))
-        except (ValueError, KeyError, TypeError) as error:
+            digests = {str(name): str(digest) for name, digest in document.get("quantised", {}).items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise NatviewsError(f"{folder / CARD} is damaged: {error}.") from None
         encoder = cls(Architecture(**check(Architecture, values, str(folder / CARD))))
         if not all(0 <= kept <= encoder.width for kept in (head, design)):
@@ -248,7 +257,19 @@ class Encoder(nn.Module):
             ) from None
         if encoder.digest() != digest:
             raise NatviewsError(f"{folder / WEIGHTS} is not the file its {CARD} was written with.")
+        if digests:
+            encoder.quantised = Quantised(
+                folder, digests, encoder.width, reduced_precision=encoder.reduced_precision
+            )
         return encoder.eval()
+
+
+def encoder_folder(path: Path) -> Path:
+    """The folder of a run's encoder, or the folder itself. Raises NatviewsError where there is no encoder."""
+    folder = path / "encoder" if (path / "encoder" / CARD).is_file() else path
+    if not (folder / CARD).is_file():
+        raise NatviewsError(f"There is no encoder in {folder} (no {CARD}).")
+    return folder
 
 
 def _load_backbone(backbone: nn.Module, path: Path) -> None:

@@ -7,7 +7,6 @@ decoding and resampling differ between programs; `Encoder.pictures` is how natvi
 
 import copy
 import errno
-import hashlib
 import importlib.util
 import json
 import math
@@ -31,6 +30,7 @@ from natviews.config import choose
 from natviews.encoders.architecture import OWN, colour_statistics
 from natviews.encoders.describing import openvino_model, openvino_without_reports
 from natviews.encoders.encoder import Encoder
+from natviews.encoders.quantised import sha256
 from natviews.encoders.tensors import save_tensors
 from natviews.files import whole_folder
 from natviews.progress import progress
@@ -118,7 +118,7 @@ def export_encoder(encoder: Encoder, out: Path, *, wanted: str = "all") -> Expor
         for name in chosen:
             with progress(f"writing {name} and running it"):
                 cosines[name] = _written(encoder, name, folder, pictures, expected)
-        digests = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+        digests = {path.name: sha256(path) for path in sorted(folder.iterdir())}
         card = json.dumps(_card(encoder, digests, cosines), indent=2)
         (folder / EXPORT_CARD).write_text(card, encoding="utf-8")
     return Export(out, cosines, left_out)
@@ -348,11 +348,6 @@ def _card(encoder: Encoder, digests: dict[str, str], cosines: dict[str, float]) 
         "files": digests,
         "compared": {"with": "torch in float32", "pictures": CHECKED, "least_cosine": cosines},
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _floored(cosine: float) -> str:
