@@ -179,11 +179,25 @@ def test_a_key_that_is_held_down_answers_one_pair(page):
     assert int(page.inner_text("#unsure")) == before + 1
 
 
+def test_two_people_are_shown_different_pairs(page):
+    people = [page, page.context.new_page()]
+    for person, number in zip(people, (0.0, 0.5), strict=True):
+        person.add_init_script(f"Math.random = () => {number}")
+        person.goto("/review?target=0.8")
+    for person in people:
+        with person.expect_response(lambda answer: "/v1/match" in answer.url and answer.request.method == "GET"):
+            person.keyboard.press("u")
+    page.wait_for_timeout(200)
+    first, second = (person.inner_text("#our-name") for person in people)
+    assert first != second
+    people[1].close()
+
+
 def test_the_last_answer_too_can_be_taken_back(page):
     page.goto("/review?target=0.8")
     name = page.inner_text("#our-name")
     page.route(
-        "**/v1/match?target=0.8",
+        "**/v1/match?target=0.8*",
         lambda route: (
             route.fulfill(json={"standing": route.fetch().json()["standing"], "pairs": []})
             if route.request.method == "GET"
