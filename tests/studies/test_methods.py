@@ -141,6 +141,31 @@ def children(process):
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 
+def ended(workers, deadline):
+    """Waits until no worker is there any more."""
+    while any(Path(f"/proc/{worker}/exe").exists() for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_study_that_is_told_to_end_does_so_at_once_and_takes_its_workers_along(catalog_path, tmp_path):
+    study = ["study", "methods", str(catalog_path), "--only", "simclr", "--seeds", "1", "--epochs", "2000"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from natviews.cli import main; main()", *study, "--out", tmp_path],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    cell, deadline = tmp_path / "cells" / "simclr-natural" / "0", time.monotonic() + 120
+    while not (cell / "metrics.jsonl").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    workers = children(process)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 130 and said.splitlines()[-1].startswith("natviews: interrupted; run the same")
+    ended(workers, time.monotonic() + 10)
+
+
 def test_a_killed_study_takes_its_workers_along_and_goes_on_where_it_was(
     catalog, catalog_path, tmp_path, monkeypatch, pool
 ):
@@ -155,9 +180,7 @@ def test_a_killed_study_takes_its_workers_along_and_goes_on_where_it_was(
     workers = children(process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    while any(Path(f"/proc/{worker}/exe").exists() for worker in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    ended(workers, deadline)
     assert not (cell / "encoder").exists()
     judged = (tmp_path / "cells" / "untrained" / "0" / "judged.npz").stat().st_mtime_ns
     [first, *_] = [line for line in (cell / "metrics.jsonl").read_text().splitlines() if '"loss"' in line]

@@ -235,8 +235,11 @@ def _in_processes(
             raise NatviewsError(
                 "A worker was killed (is there memory for so many?); run the same command again to go on."
             ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt must not wait for all cells
+        except BaseException:
+            for worker in multiprocessing.active_children():  # an interrupt must not wait for what takes minutes
+                worker.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _begin(threads: int) -> None:
