@@ -161,7 +161,10 @@ def test_a_study_that_is_told_to_end_does_so_at_once_and_takes_its_workers_along
         time.sleep(0.01)
     workers = children(process)
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=20)[1]
+    try:
+        said = process.communicate(timeout=20)[1]
+    finally:
+        process.kill()
     assert process.returncode == 130 and said.splitlines()[-1].startswith("natviews: interrupted; run the same")
     ended(workers, time.monotonic() + 10)
 
