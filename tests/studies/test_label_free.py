@@ -49,7 +49,7 @@ def test_every_measured_encoder_is_judged(ranked, said):
         assert [one["step"] for one in checkpoints] == steps == [int(path.name) for path in run.measured]
         assert len(steps) == 1 + MEASURES and steps[0] == 0
         for one in checkpoints:
-            assert set(one["truths"]) == {"pattern", "sleeve", "test MAP@R", "test MAP@R through a head"}
+            assert set(one["truths"]) == {"product_type", "colour", "test MAP@R", "test MAP@R through a head"}
             assert {"rankme", "recall@1", "map@r", "auc", "choice"} <= set(one["figures"]) <= set(FIGURES)
     recipe = run.recipe
     assert recipe.training.lr == pytest.approx(5 * 3e-3) and recipe.training.keep == "all"
@@ -81,7 +81,7 @@ def test_the_page_and_the_csv_say_what_the_json_says(ranked, said):
         assert re.search(
             rf"^\| {re.escape(FIGURES[finding['figure']])} \|.*{re.escape(shown)}", part, re.MULTILINE
         )
-    assert set(said["verdicts"]) == {"pattern", "sleeve"} and said["command"] in page
+    assert set(said["verdicts"]) == {"product_type", "colour"} and said["command"] in page
     for truth, word in said["verdicts"].items():
         assert f"**{word}**" in page.split(f"## Linear probe: {truth}\n")[1].split("\n## ")[0]
 

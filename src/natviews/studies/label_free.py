@@ -22,7 +22,7 @@ from natviews.files import whole_file
 from natviews.progress import progress
 from natviews.studies.answers import FEATURES, HEAD, PROBE, Answers, Judged
 from natviews.studies.asked import Asked
-from natviews.studies.cells import PROBED, Cell, answers_of, can_be_probed, check_natural_views, finish_all
+from natviews.studies.cells import Cell, answers_of, can_be_probed, check_natural_views, finish_all
 from natviews.studies.methods import EPOCHS, SIZE, arms
 from natviews.studies.tables import table
 from natviews.training import Known, Recipe, Run, choose_head, features_of, train
@@ -33,6 +33,9 @@ METHODS = ("simclr", "vicreg", "byol", "dino")
 RATES = (0.1, 1.0, 5.0)
 """Times the method's own learning rate in the study of methods: too low, right, too high."""
 MEASURES = 8
+PROBED = ("product_type", "colour")
+"""Attributes that are read off the features, where the catalogue has such a column. Of a pattern or a sleeve
+networks of this size tell nothing, and what is told by chance ranks nothing."""
 FIGURES = {
     "rankme": "RankMe",
     "alpha_req": "alpha-ReQ",
