@@ -101,8 +101,9 @@ def test_disturbed_photos_are_asked_through_the_head_that_is_used(seen):
     assert found["clean", "recall@1"].values == pytest.approx(clean.values["recall@1"])
     assert found["clean", "score"].values == pytest.approx(clean.scores[:, 0])
     assert {kind for kind, _ in found} == {"clean", *looks.SHOP_DISTURBANCES}
-    worst = np.mean([found[name, "recall@1"].values.mean() for name in looks.SHOP_DISTURBANCES])
-    assert worst < clean.values["recall@1"].mean()
+    # Scores, since so small a network finds too few photos for a recall that is sure to fall.
+    scores = [found[name, "score"].values.mean() for name in looks.SHOP_DISTURBANCES]
+    assert np.mean(scores) < clean.scores[:, 0].mean()
     assert found["collage 4 cells", "recall@1"].photos.tolist() == test.ids[clean.rows].tolist()
 
 
