@@ -216,9 +216,8 @@ def make_one(arguments: argparse.Namespace, seed: int, name: str) -> None:
 
 def make_all(arguments: argparse.Namespace, seed: int, names: list[str]) -> None:
     """Makes what all rows need, `workers` at a time, each on its share of the cores."""
-    os.environ["OMP_NUM_THREADS"] = str(
-        max(1, len(os.sched_getaffinity(0)) // arguments.workers)
-    )  # torch reads it as it is imported
+    threads = max(1, len(os.sched_getaffinity(0)) // arguments.workers)
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it as it is imported
     with ProcessPoolExecutor(arguments.workers, get_context("spawn"), max_tasks_per_child=1) as pool:
         for made in [pool.submit(make_one, arguments, seed, name) for name in names]:
             made.result()

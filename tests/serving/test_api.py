@@ -222,8 +222,14 @@ def test_the_map_of_an_empty_shop_is_empty_until_something_comes(own_shop, catal
         for start in range(0, len(everything), 100):
             client.delete("/v1/items", params={"id": everything[start : start + 100]})
     with opened(own_shop) as client:
-        assert client.service.maps.done.wait(60)
+        maps = client.service.maps
+        assert maps.done.wait(60)
         assert client.get("/v1/map").json()["products"] == []
+        form = {"id": "new.jpg", "product_id": "new"}
+        assert client.post("/v1/items", data=form, files={"photo": photo_bytes(3)}).status_code == 201
+        client.get("/v1/map")  # sees that much has changed
+        assert maps.done.wait(60)
+        assert client.get("/v1/map").json()["products"] == ["new"]
 
 
 def test_health_needs_nothing_and_figures_count_by_route(client):
